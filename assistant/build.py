@@ -1,0 +1,76 @@
+"""The one place that puts parts together from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from assistant.chain import Chain
+from assistant.errors import NotReady
+from assistant.model import ModelWriter
+from assistant.settings import Settings
+from corpus.markdown import load
+from corpus.text import SourceText
+from index.embedder import Embedder, EmbedderError
+from index.library import Changes, Library, LibraryError
+from index.meaning import MeaningError
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that is put together: the corpus as it is on disk, the library over it, the chain over that."""
+
+    settings: Settings
+    corpus: tuple[SourceText, ...]
+    library: Library
+    chain: Chain
+
+
+def build(settings: Settings) -> Parts:
+    """The parts, nothing loaded and nothing indexed yet; raises `NotReady`."""
+    try:
+        corpus = load()
+        library = Library(settings.data, Embedder(settings.embedder), chroma=settings.chroma)
+    except (ValueError, LibraryError, MeaningError) as error:
+        raise NotReady(str(error)) from error
+    return Parts(settings, corpus, library, Chain(library, writer=_writer(settings), settings=settings.fingerprint))
+
+
+def open_index(parts: Parts) -> None:
+    """Loads the index for asking; raises `NotReady`, naming the command, if it is missing or stale."""
+    _as_not_ready(lambda: parts.library.open(parts.corpus))
+    _as_not_ready(parts.library.embedder.load)
+
+
+def sync_index(parts: Parts, progress: Callable[[int, int], None]) -> Changes:
+    """Brings the index up to date with the texts and the own documents; raises `NotReady`."""
+    return _as_not_ready(lambda: parts.library.sync(parts.corpus, progress))
+
+
+def add_documents(parts: Parts, documents: Sequence[SourceText], progress: Callable[[int, int], None]) -> Changes:
+    """Keeps and indexes documents of the user's own; raises `NotReady`."""
+    parts.library.add(documents)
+    return sync_index(parts, progress)
+
+
+T = TypeVar("T")
+
+
+def _as_not_ready(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except (LibraryError, EmbedderError, MeaningError) as error:
+        raise NotReady(str(error)) from error
+
+
+def _writer(settings: Settings) -> ModelWriter | None:
+    if not settings.writes:
+        return None
+    return ModelWriter(
+        settings.model,
+        base_url=settings.openai_base_url,
+        api_key=settings.openai_api_key,
+        timeout=settings.model_timeout,
+        total=settings.model_total,
+    )

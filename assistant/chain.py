@@ -1,0 +1,255 @@
+"""The retrieval chain: understand, search, gather, write, verify, as one LangChain runnable that streams.
+
+`ask` is `stream` drained, so the page, the endpoint, the command line and the evaluations give the same answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from langchain_core.runnables import RunnableGenerator
+
+from assistant import quotes
+from assistant.errors import BadInput, ModelError
+from assistant.evidence import Enough, gather, signs
+from assistant.model import ModelWriter
+from assistant.prompts import NOT_FOUND
+from assistant.question import Names, understand
+from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Turn
+from assistant.verify import Verified, sentences, verify
+from corpus.markdown import topic_id
+from corpus.text import Lang
+from index.library import Library
+from index.search import Filters, Hit, Weights, search
+
+MAX_QUESTION = 4_000
+
+DROPPED = {
+    "en": "A sentence that its sources did not bear out was left out.",
+    "zh": "有句子未獲其引用的資料證實，已略去。",
+}
+FELL_BACK = {
+    "en": "The language model did not answer ({reason}), so the answer is quoted from the sources.",
+    "zh": "語言模型未能作答（{reason}），以下直接引用資料原句。",
+}
+UNSUPPORTED = {
+    "en": "what it wrote was not borne out by the sources",
+    "zh": "所寫內容未獲資料證實",
+}
+NEXT = {"en": "Tell me about {title}", "zh": "介紹{title}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked of the chain."""
+
+    question: str
+    turns: tuple[Turn, ...] = ()
+    lang: Lang | None = None
+    mode: Literal["auto", "quotes", "model"] = "auto"
+    k: int = 12
+    filters: Filters = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What understand, search and gather gave, before anything is written."""
+
+    question: Question
+    hits: tuple[Hit, ...]
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    enough: bool
+    timings: dict[str, float]
+
+
+class Chain:
+    """The steps in order, over one library; `writer` is the language model's, if there is one."""
+
+    def __init__(
+        self, library: Library, *, writer: ModelWriter | None = None, settings: str = "", weights: Weights = Weights(), enough: Enough = Enough()
+    ) -> None:
+        self.library = library
+        self.writer = writer
+        self._settings = settings
+        self._weights = weights
+        self._enough = enough
+        self._names: tuple[str, Names] = ("", Names([]))
+
+    @property
+    def names(self) -> Names:
+        """The names of the texts that the library holds now."""
+        version = self.library.version
+        if self._names[0] != version:
+            self._names = (version, Names(self.library.texts.values()))
+        return self._names[1]
+
+    def ask(self, ask: Ask) -> Answer:
+        """The answer; raises `BadInput` for a question that is empty or too long."""
+        answer: Answer | None = None
+        for event in self.stream(ask):
+            if event.name == "answer":
+                answer = event.data
+        if answer is None:
+            raise RuntimeError("the chain ended without an answer")
+        return answer
+
+    def stream(self, ask: Ask) -> Iterator[Event]:
+        """question, evidence, then tokens (provisional; `restart` takes back all so far), and the answer last."""
+        return self.runnable().stream(ask)
+
+    def runnable(self) -> RunnableGenerator[Ask, Event]:
+        """The chain as a LangChain runnable: an `Ask` in, `Event`s out."""
+        return RunnableGenerator(self._run)
+
+    def find(self, ask: Ask) -> Found:
+        """Understand, search and gather."""
+        if not ask.question.strip():
+            raise BadInput("The question is empty.", "Ask something.")
+        if len(ask.question) > MAX_QUESTION:
+            raise BadInput(f"The question has {len(ask.question):,} characters.", f"Ask in at most {MAX_QUESTION:,}.")
+        clock = _Clock()
+        question = understand(ask.question, ask.turns, self.names, ask.lang, known=self.library.knows)
+        clock.lap("understand")
+        own = [f"{topic}.{lang}" for topic in question.names for lang in ("en", "zh")]
+        hits = search(self.library, question.views, k=max(ask.k, 12), lang=question.lang, names=own, filters=ask.filters, weights=self._weights)
+        clock.lap("search")
+        confidence = self._enough.confidence(signs(question, hits, self.library)) if hits else 0.0
+        evidence = gather(question, hits)[: ask.k]
+        clock.lap("gather")
+        return Found(question, tuple(hits), evidence, confidence, confidence >= self._enough.threshold, clock.laps)
+
+    def _run(self, asks: Iterator[Ask]) -> Iterator[Event]:
+        for ask in asks:
+            yield from self._answer(ask)
+
+    def _answer(self, ask: Ask) -> Iterator[Event]:
+        found = self.find(ask)
+        question = found.question
+        clock = _Clock()
+        yield Event("question", question.standalone)
+        if not found.enough:
+            text = quotes.not_found(question, found.evidence)
+            yield Event("token", text)
+            yield Event("answer", self._declined(found, text, clock))
+            return
+        yield Event("evidence", tuple(_citation(item) for item in found.evidence))
+        warnings = list(question.warnings)
+        verified = None
+        if self.writer and ask.mode != "quotes":
+            written, trouble = yield from self._write_with_model(self.writer, found, ask.turns)
+            clock.lap("write")
+            if written.strip() == NOT_FOUND:
+                yield Event("restart")
+                text = quotes.not_found(question, found.evidence)
+                yield Event("token", text)
+                yield Event("answer", self._declined(found, text, clock, mode="model", model=self.writer.name))
+                return
+            draft = Draft(tuple(sentences(written)), "model", self.writer.name)
+            verified = verify(draft, found.evidence, self.names, self.library.embedder)
+            if not verified.cited:
+                if written:
+                    yield Event("restart")
+                warnings.append(FELL_BACK[question.lang].format(reason=trouble or UNSUPPORTED[question.lang]))
+        elif ask.mode == "model":
+            raise BadInput("No language model is configured.", "Set HKAI_MODEL and OPENAI_BASE_URL or OPENAI_API_KEY, or ask in the mode `quotes`.")
+        if not verified or not verified.cited:
+            draft = quotes.write(question, found.evidence)
+            for sentence in draft.sentences:
+                yield Event("token", str(sentence))
+            clock.lap("write")
+            verified = verify(draft, found.evidence, self.names, self.library.embedder)
+        if verified.dropped:
+            warnings.append(DROPPED[question.lang])
+        clock.lap("verify")
+        yield Event("answer", self._answered(found, draft, verified, warnings, clock))
+
+    def _write_with_model(self, writer: ModelWriter, found: Found, turns: Sequence[Turn]) -> Generator[Event, None, tuple[str, str]]:
+        """Streams what the model writes; returns it, and why it failed if it did (what it had written is then void)."""
+        pieces: list[str] = []
+        try:
+            for piece in writer.write(found.question, found.evidence, turns):
+                pieces.append(piece)
+                yield Event("token", piece)
+        except ModelError as error:
+            if pieces:
+                yield Event("restart")
+            return "", error.message.rstrip(".")
+        return "".join(pieces), ""
+
+    def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:
+        question = found.question
+        return Answer(
+            text=verified.text,
+            citations=tuple(_citation(item) for item in verified.cited),
+            verdicts=verified.verdicts,
+            status="answered",
+            confidence=round(found.confidence, 3),
+            warnings=tuple(warnings),
+            standalone=question.standalone,
+            mode=draft.mode,
+            language=question.lang,
+            followups=self._followups(found, {item.text.id for item in verified.cited}),
+            timings=found.timings | clock.laps,
+            made_by=self._made_by(draft.model),
+        )
+
+    def _declined(self, found: Found, text: str, clock: _Clock, *, mode: Mode = "quotes", model: str = "") -> Answer:
+        question = found.question
+        return Answer(
+            text=text,
+            citations=(),
+            verdicts=(),
+            status="not_found",
+            confidence=round(found.confidence, 3),
+            warnings=question.warnings,
+            standalone=question.standalone,
+            mode=mode,
+            language=question.lang,
+            followups=self._followups(found, set()),
+            timings=found.timings | clock.laps,
+            made_by=self._made_by(model),
+        )
+
+    def _followups(self, found: Found, used: set[str]) -> tuple[str, ...]:
+        """Up to three questions about neighbouring texts, which the index can answer."""
+        lang = found.question.lang
+        used_topics = {identifier.rsplit(".", 1)[0] for identifier in used}
+        topics = dict.fromkeys(topic_id(hit.text) for hit in found.hits if not hit.text.own)
+        titles = [self.names.title(topic, lang) for topic in topics if topic not in used_topics]
+        return tuple(NEXT[lang].format(title=title) for title in titles[:3])
+
+    def _made_by(self, model: str) -> MadeBy:
+        return MadeBy(model=model, embedder=self.library.embedder.name, judge="", index=self.library.version, settings=self._settings)
+
+
+def _citation(item: Evidence) -> Citation:
+    statement, text = item.statement, item.text
+    return Citation(
+        number=item.number,
+        text_id=text.id,
+        title=text.title,
+        heading=item.chunk.heading,
+        quote=statement.text,
+        start=statement.start,
+        end=statement.end,
+        as_of=statement.as_of,
+        sources=statement.sources,
+        text_sha256=text.sha256,
+    )
+
+
+class _Clock:
+    """Milliseconds from lap to lap."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(self.laps.get(name, 0.0) + (now - self._last) * 1000, 2)
+        self._last = now

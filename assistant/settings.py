@@ -1,0 +1,60 @@
+"""The settings: `HKAI_…` variables of the environment, or lines of a `.env` file. The only reader of either."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from assistant.errors import BadSettings
+from index.embedder import DEFAULT
+
+# Read by the tests and the Makefile, not by the program.
+_ELSEWHERE = ("HKAI_TEST_",)
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; each is documented in `.env.example`."""
+
+    model_config = SettingsConfigDict(env_prefix="HKAI_", env_file=".env", extra="forbid", frozen=True, populate_by_name=True)
+
+    data: Path = Field(Path("data"), description="The folder that holds everything written: the index and your own documents.")
+    embedder: str = Field(DEFAULT, min_length=1, description="A sentence-transformers model or folder, in place of the one that comes with the installation.")
+    chroma: str = Field("", pattern=r"^(https?://.+)?$", description="Address of a Chroma server, in place of the folder in HKAI_DATA.")
+    model: str = Field("", description="The language model that writes answers, as its endpoint calls it; empty: answers are quoted.")
+    model_timeout: float = Field(30, gt=0, le=3600, description="Seconds without a token after which the model is given up.")
+    model_total: float = Field(120, gt=0, le=7200, description="Seconds in all after which the model is given up.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address that the server listens on.")
+    port: int = Field(7860, ge=1, le=65535, description="Port that the server listens on; PORT sets it too.")
+    max_file_mb: float = Field(50, gt=0, description="Largest document that is read, in megabytes.")
+    openai_api_key: str = Field("", validation_alias="OPENAI_API_KEY", description="Key of the model's endpoint.")
+    openai_base_url: str = Field("", validation_alias="OPENAI_BASE_URL", description="Address of an OpenAI-compatible endpoint; empty: OpenAI's own.")
+
+    @property
+    def writes(self) -> bool:
+        """Whether a language model is configured."""
+        return bool(self.model and (self.openai_api_key or self.openai_base_url))
+
+    @property
+    def fingerprint(self) -> str:
+        """A short name of the settings that can change an answer; secrets do not enter it."""
+        seen = (self.embedder, self.model, self.openai_base_url, self.chroma)
+        return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in force; raises `BadSettings` naming each that is unknown or impossible."""
+    known = {f"HKAI_{name.upper()}" for name in Settings.model_fields}
+    unknown = [key for key in environment if key.startswith("HKAI_") and key not in known and not key.startswith(_ELSEWHERE)]
+    if unknown:
+        raise BadSettings(f"Unknown setting {', '.join(sorted(unknown))}.", "See .env.example for the settings there are.")
+    port = environment.get("PORT", "")
+    try:
+        return Settings(**({"port": port} if port and "HKAI_PORT" not in environment else {}))  # type: ignore[arg-type]  # pydantic reads the number
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
+        raise BadSettings(f"A setting cannot be used. {faults}.", "See .env.example for the settings there are.") from error

@@ -1,0 +1,104 @@
+"""Each sentence against what it cites: figures, dates, names and meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sentencex import segment
+
+from assistant.question import Names
+from assistant.records import Draft, Evidence, Sentence, Verdict
+from corpus.figures import figures
+from index.embedder import Embedder
+from index.words import fold
+
+MEANING_AT_LEAST = 0.45
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What is left of a draft: its text with sentences that failed taken out, the verdicts, and the evidence cited."""
+
+    text: str
+    verdicts: tuple[Verdict, ...]
+    cited: tuple[Evidence, ...]
+    dropped: int
+
+
+def verify(draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: Embedder) -> Verified:
+    """Judges every sentence; one that its citations do not bear out, or that cites nothing, is dropped.
+
+    A sentence that is a cited statement word for word is supported. Else each figure, date and name in it must stand in
+    a statement that it cites (or in that one's title, names or date), and its meaning must be near (cosine at least
+    `MEANING_AT_LEAST`). Numbers that no evidence has vanish.
+    """
+    by_number = {item.number: item for item in evidence}
+    verdicts: list[Verdict] = []
+    kept: list[Sentence] = []
+    for sentence in draft.sentences:
+        cited = tuple(number for number in dict.fromkeys(sentence.cited) if number in by_number)
+        reason = _fault(sentence.text, [by_number[number] for number in cited], names, embedder)
+        verdicts.append(Verdict(sentence.text, cited, "unsupported" if reason else "supported", reason))
+        if not reason:
+            kept.append(Sentence(sentence.lead, sentence.text, cited))
+    order = {number: at for at, number in enumerate(dict.fromkeys(number for sentence in kept for number in sentence.cited), 1)}
+    text = "".join(str(Sentence(sentence.lead, sentence.text, tuple(order[number] for number in sentence.cited))) for sentence in kept).strip()
+    cited_evidence = tuple(Evidence(order[number], item.text, item.chunk, item.statement, item.score) for number in order for item in [by_number[number]])
+    renumbered = tuple(Verdict(v.sentence, tuple(order[n] for n in v.citations if n in order), v.verdict, v.reason) for v in verdicts)
+    return Verified(text, renumbered, cited_evidence, len(verdicts) - len(kept))
+
+
+def sentences(text: str) -> list[Sentence]:
+    """The sentences of what a model wrote, in order, with the citations that follow each."""
+    found: list[Sentence] = []
+    at = 0
+    waiting = ""
+    for marks in re.finditer(r"(?:\s*\[\d{1,4}\])+[.。]?", text):
+        piece = text[at : marks.start()]
+        *bare, last = _split(piece) or [""]
+        found += [Sentence(_lead(part), part.strip(" \n-*•"), ()) for part in bare]
+        cited = tuple(map(int, re.findall(r"\d+", marks.group())))
+        if last.strip(" \n-*•"):
+            found.append(Sentence(waiting or _lead(last), last.strip().lstrip("-*• ").strip(), cited))
+        elif found:
+            found[-1] = Sentence(found[-1].lead, found[-1].text, (*found[-1].cited, *cited))
+        at = marks.end()
+    found += [Sentence(_lead(part), part.strip(" \n-*•"), ()) for part in _split(text[at:]) if part.strip(" \n-*•")]
+    return found
+
+
+def _split(piece: str) -> list[str]:
+    return [part for part in segment("zh" if re.search(r"[\u3400-\u9fff]", piece) else "en", piece) if part.strip()]
+
+
+def _lead(part: str) -> str:
+    """The line breaks and the bullet with which a sentence begins; a space if there are none."""
+    lead = re.match(r"\s*(?:[-*•]\s+)?", part)
+    space = lead.group() if lead else ""
+    return ("\n\n" if space.count("\n") > 1 else "\n" if "\n" in space else "" if not space.strip() and "\n" not in space else "") + (
+        "- " if space.strip() else ""
+    ) or " "
+
+
+def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedder) -> str:
+    """Why the cited statements do not bear the sentence out; empty if they do."""
+    if not cited:
+        return "cites nothing"
+    if any(sentence == item.statement.text for item in cited):
+        return ""
+    held = [figure for item in cited for figure in figures(f"{item.statement.text} {item.statement.as_of} {item.text.title}", words=True)]
+    for figure in figures(sentence):
+        if not any(figure.agrees(other) for other in held):
+            return f"{figure.value} {figure.unit}".strip() + " is not in what it cites"
+    said = fold(" ".join(f"{item.statement.text} {item.text.title} {' '.join(item.text.aliases)}" for item in cited))
+    topics = {topic for name in names.find(said) for topic in name.topics}
+    for name in names.find(sentence):
+        if fold(name.written) not in said and not topics & set(name.topics):
+            return f"{name.written} is not in what it cites"
+    vectors = embedder.passages([sentence, *(item.statement.text for item in cited)])
+    if float(np.max(vectors[1:] @ vectors[0])) < MEANING_AT_LEAST:
+        return "its meaning is far from what it cites"
+    return ""

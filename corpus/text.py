@@ -1,0 +1,66 @@
+"""The records of what is known: a text, its statements, and the pages that bear them out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+Lang = Literal["en", "zh"]
+Kind = Literal["official", "established", "copy", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A public page, or a document of the user's own.
+
+    `published` is a date as far as it is known: `2024`, `2024-12`, `2024-12-09` or empty. `kind` is `official` (the
+    body's own page), `established` (press, law firms, journals), `copy` (only a copy of the page was seen; it then
+    carries no `url`) or `own`. `page` counts from 1, in documents that have pages.
+    """
+
+    publisher: str
+    title: str = ""
+    url: str = ""
+    published: str = ""
+    kind: Kind = "official"
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of a text: the unit of evidence, of quotation and of citation.
+
+    `text` equals `SourceText.text[start:end]`. `as_of` is the date at which it held (same form as `Source.published`).
+    `marks` are the labels of its footnotes, the same in both languages of a topic; `series` names the figure over time
+    to which it belongs, if any.
+    """
+
+    text: str
+    start: int
+    end: int
+    sources: tuple[Source, ...]
+    as_of: str = ""
+    marks: tuple[str, ...] = ()
+    series: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A text with its statements in order. `text` is Markdown without footnotes; offsets count in it, in characters."""
+
+    id: str
+    lang: Lang
+    title: str
+    topic: str
+    aliases: tuple[str, ...]
+    updated: str
+    text: str
+    statements: tuple[Statement, ...]
+    own: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything that a search or an answer can show: a text with the same hash is the same text."""
+        parts = (self.id, self.lang, self.title, self.topic, self.updated, self.text)
+        return hashlib.sha256(repr((parts, self.aliases, self.statements)).encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""Retrieval on a benchmark in BEIR's layout, through the same steps that find the evidence of an answer.
+
+`corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, `text` and, where it is a conversation, `history`) and
+`qrels/test.tsv` (query, passage, grade, under a line of headings): Thakur et al. 2021.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from assistant.chain import MAX_QUESTION, Ask, Chain
+from assistant.records import Turn
+from corpus.readers import Unreadable, from_bytes
+from corpus.text import Source, SourceText, Statement
+from evals.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
+from index.embedder import Embedder
+from index.library import Library
+
+STATEMENTS = 200
+
+Progress = Callable[[int, int], None]
+
+
+def retrieval(
+    folder: Path,
+    embedder: Embedder,
+    *,
+    make: Callable[[Library], Chain] = Chain,
+    indexing: Progress = lambda done, total: None,
+    asking: Progress = lambda done, total: None,
+) -> dict[str, float]:
+    """nDCG@5, nDCG@10, R@1, R@5, R@10 and MRR over the queries that have a relevant passage; the index is made for it and thrown away.
+
+    A passage ranks by its best statement. Raises `ValueError` for a folder that is not in the layout.
+    """
+    relevance = _relevance(folder / "qrels" / "test.tsv")
+    queries = [query for query in _rows(folder / "queries.jsonl") if str(query["_id"]) in relevance]
+    if not queries:
+        raise ValueError(f"{folder / 'qrels' / 'test.tsv'}: no query has a relevant passage")
+    with TemporaryDirectory() as data:
+        library = Library(Path(data), embedder)
+        library.sync([_passage(row) for row in _rows(folder / "corpus.jsonl")], indexing)
+        chain = make(library)
+        scores: dict[str, list[float]] = defaultdict(list)
+        for done, query in enumerate(queries):
+            asking(done, len(queries))
+            for name, score in _scores(ranking(chain, query), relevance[str(query["_id"])]).items():
+                scores[name].append(score)
+        asking(len(queries), len(queries))
+    return {name: sum(values) / len(values) for name, values in scores.items()}
+
+
+def ranking(chain: Chain, query: dict[str, object]) -> list[str]:
+    """The passages found for a query, best first."""
+    question = str(query["text"]).strip()[:MAX_QUESTION]
+    if not question:
+        return []
+    history = query.get("history") or []
+    turns = tuple(Turn(turn["role"], turn["content"]) for turn in history)  # type: ignore[attr-defined]  # rows of JSON
+    hits = chain.find(Ask(question, turns, k=STATEMENTS)).hits
+    return list(dict.fromkeys(hit.text.id for hit in hits))
+
+
+def _scores(ranked: list[str], grades: dict[str, float]) -> dict[str, float]:
+    return {
+        "nDCG@5": ndcg_at_k(ranked, grades, 5),
+        "nDCG@10": ndcg_at_k(ranked, grades, 10),
+        "R@1": recall_at_k(ranked, grades, 1),
+        "R@5": recall_at_k(ranked, grades, 5),
+        "R@10": recall_at_k(ranked, grades, 10),
+        "MRR": reciprocal_rank(ranked, grades),
+    }
+
+
+def _passage(row: dict[str, object]) -> SourceText:
+    """A passage as a text, read like a document of a user's own."""
+    identifier, title, text = str(row["_id"]), str(row.get("title") or ""), str(row["text"])
+    try:
+        return replace(from_bytes(text.encode(), "passage", url=identifier), id=identifier, title=title)
+    except Unreadable:  # no sentence in it: it is one statement whole
+        whole = text or title or identifier
+        statement = Statement(whole, 0, len(whole), (Source("", title, kind="own"),))
+        return SourceText(identifier, "en", title, "own", (), "", whole, (statement,), own=True)
+
+
+def _relevance(file: Path) -> dict[str, dict[str, float]]:
+    """For each query its relevant passages with their grades."""
+    relevance: dict[str, dict[str, float]] = defaultdict(dict)
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            for number, row in enumerate(csv.reader(lines, delimiter="\t"), 1):
+                if number > 1 and row and float(row[2]) > 0:
+                    relevance[row[0]][row[1]] = float(row[2])
+    except OSError as error:
+        raise ValueError(f"{file}: it cannot be read ({error.strerror})") from error
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"{file}:{number}: not a query, a passage and a grade between tabs") from error
+    return relevance
+
+
+def _rows(file: Path) -> Iterator[dict[str, object]]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    row = json.loads(line)
+                    if not isinstance(row, dict) or not {"_id", "text"} <= row.keys():
+                        raise ValueError("`_id` or `text` is missing")
+                    yield row
+    except OSError as error:
+        raise ValueError(f"{file}: it cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ValueError(f"{file}:{number}: {error}") from error

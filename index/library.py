@@ -1,0 +1,251 @@
+"""The library: the texts, their vectors and their words, kept in step.
+
+A manifest in the folder records which text, by its hash, both indexes hold. A text is struck from the manifest before
+its entries are touched and written back after, so that whatever is interrupted is simply done again by the next `sync`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from corpus.text import Source, SourceText, Statement
+from index.chunks import Chunk, chunks, statement_id, statement_place
+from index.embedder import Embedder
+from index.meaning import Meaning, connect
+from index.words import Words
+
+FORMAT = 1
+BATCH = 24
+
+Progress = Callable[[int, int], None]
+
+
+class LibraryError(Exception):
+    """The index does not match the texts or the embedder; the message names the command that mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a `sync` did, in texts."""
+
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.added or self.updated or self.removed)
+
+    def __str__(self) -> str:
+        if not self.any:
+            return f"Nothing changed: {self.unchanged} texts are up to date."
+        return f"{self.added} added, {self.updated} updated, {self.removed} removed, {self.unchanged} unchanged."
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What both indexes hold: the embedder that made the vectors, and the hash of each text by its id."""
+
+    embedder: str
+    texts: dict[str, str]
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The two indexes over one kind of entry: `chunks` or `statements`."""
+
+    meaning: Meaning
+    words: Words
+
+
+class Library:
+    """The source texts in memory and their index in `folder`; with `chroma` the vectors are on the Chroma server there.
+
+    `version` names what is held: the same texts and embedder give the same one.
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder, *, chroma: str = "") -> None:
+        self.folder = folder
+        self.embedder = embedder
+        self._manifest_file = folder / "manifest.json"
+        self._documents = folder / "documents"
+        try:
+            self._documents.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(f"{folder} cannot be written ({error.strerror}). Set HKAI_DATA to a folder of yours.") from error
+        self._lock = FileLock(folder / "library.lock")
+        client = connect(chroma or folder / "chroma")
+        self.chunks = Shelf(Meaning(client, "hkai-chunks"), Words(folder / "words" / "chunks"))
+        self.statements = Shelf(Meaning(client, "hkai-statements"), Words(folder / "words" / "statements"))
+        self.texts: dict[str, SourceText] = {}
+        self.version = ""
+        self._chunks: dict[str, list[Chunk]] = {}
+
+    # What is held
+
+    def chunk(self, identifier: str) -> Chunk | None:
+        """The chunk with this id, if the library holds it."""
+        text_id, _, number = identifier.rpartition("#")
+        held = self._chunks.get(text_id, [])
+        return held[int(number)] if int(number) < len(held) else None
+
+    def chunks_of(self, text_id: str) -> list[Chunk]:
+        """The chunks of a text, in order."""
+        return self._chunks.get(text_id, [])
+
+    def statement(self, identifier: str) -> Statement | None:
+        """The statement with this id, if the library holds it."""
+        text_id, number = statement_place(identifier)
+        text = self.texts.get(text_id)
+        return text.statements[number] if text and number < len(text.statements) else None
+
+    def rarity(self, token: str) -> float:
+        """How rare a token is among the statements, 0 (in all of them) to 1 (in none): its inverse document frequency, scaled."""
+        total = self.statements.words.total
+        return math.log((total + 1) / (self.statements.words.frequency(token) + 1)) / math.log(total + 2)
+
+    def knows(self, token: str) -> bool:
+        """Whether a token stands in any statement."""
+        return self.statements.words.frequency(token) > 0
+
+    def own(self) -> list[SourceText]:
+        """The documents that a user added, from their kept text."""
+        return [_from_json(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(self._documents.glob("*.json"))]
+
+    # Keeping the index equal to the texts
+
+    def open(self, corpus: Sequence[SourceText]) -> None:
+        """Reads the texts for searching; raises `LibraryError` unless the index is exactly that of `corpus` and the own documents."""
+        manifest = self._manifest()
+        texts = [*corpus, *self.own()]
+        if not manifest:
+            raise LibraryError("There is no index yet. Run `hkai ingest --rebuild` (or `make serve`, which builds it).")
+        if (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT):
+            raise LibraryError(
+                f"The index was made with the embedder {manifest.embedder!r}, not {self.embedder.name!r}. Run `hkai ingest --rebuild`, or set "
+                "HKAI_EMBEDDER back."
+            )
+        if manifest.texts != {text.id: text.sha256 for text in texts}:
+            raise LibraryError("The index is not that of the present texts. Run `hkai ingest --rebuild`.")
+        self._hold(texts)
+
+    def sync(self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None) -> Changes:
+        """Makes the index equal to `corpus` and the own documents, and reads them for searching.
+
+        `progress` is called with the number of texts done and in all. An index made with another embedder is made anew.
+        """
+        with self._lock:
+            texts = [*corpus, *self.own()]
+            manifest = self._manifest()
+            if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self._counts_agree():
+                manifest = Manifest(self.embedder.name, {})
+                for shelf in (self.chunks, self.statements):
+                    shelf.meaning.clear()
+                    shelf.words.clear()
+            wanted = {text.id: text for text in texts}
+            known = manifest.texts
+            gone = [identifier for identifier in known if identifier not in wanted]
+            changed = [text for text in texts if known.get(text.id) != text.sha256]
+            changes = Changes(
+                added=sum(text.id not in known for text in changed),
+                updated=sum(text.id in known for text in changed),
+                removed=len(gone),
+                unchanged=len(texts) - len(changed),
+            )
+            if changes.any or not self._manifest_file.exists():
+                touched = {*gone, *(text.id for text in changed)}
+                held = {identifier: known_hash for identifier, known_hash in known.items() if identifier not in touched}
+                self._write_manifest(Manifest(self.embedder.name, held))
+                self._hold(texts)
+                self._index(sorted(touched), changed, progress)
+                self._write_manifest(Manifest(self.embedder.name, {text.id: text.sha256 for text in texts}))
+            self._hold(texts)
+            return changes
+
+    def add(self, documents: Iterable[SourceText]) -> None:
+        """Keeps documents of the user's own; the next `sync` indexes them."""
+        for document in documents:
+            _write(self._document(document.id), json.dumps(asdict(document), ensure_ascii=False))
+
+    def remove(self, identifier: str) -> bool:
+        """Forgets a document of the user's own, the next `sync` takes it out of the index; false if there is none of that id."""
+        path = self._document(identifier)
+        if path.parent != self._documents or not path.exists():
+            return False
+        path.unlink()
+        return True
+
+    def _document(self, identifier: str) -> Path:
+        return self._documents / f"{identifier}.json"
+
+    def _hold(self, texts: Sequence[SourceText]) -> None:
+        self._chunks = {text.id: chunks(text) for text in texts}
+        self.texts = {text.id: text for text in texts}
+        hashes = sorted((text.id, text.sha256) for text in texts)
+        self.version = hashlib.sha256(repr((FORMAT, self.embedder.name, hashes)).encode()).hexdigest()[:12]
+
+    def _index(self, removed: list[str], changed: list[SourceText], progress: Progress) -> None:
+        """Both indexes without the texts `removed` and with the texts `changed`."""
+        for shelf in (self.chunks, self.statements):
+            shelf.meaning.remove(removed)
+        self.chunks.words.replace(removed, ((chunk.id, text.id, chunk.text) for text in changed for chunk in self._chunks[text.id]))
+        self.statements.words.replace(removed, (entry for text in changed for entry in _statements(text)))
+        progress(0, len(changed))
+        for at in range(0, len(changed), BATCH):
+            batch = changed[at : at + BATCH]
+            pieces = [(chunk.id, text.id, chunk.text) for text in batch for chunk in self._chunks[text.id]]
+            sentences = [entry for text in batch for entry in _statements(text)]
+            for shelf, entries in ((self.chunks, pieces), (self.statements, sentences)):
+                if entries:
+                    vectors = self.embedder.passages([text for _, _, text in entries])
+                    shelf.meaning.add([identifier for identifier, _, _ in entries], vectors, [text_id for _, text_id, _ in entries])
+            progress(min(at + BATCH, len(changed)), len(changed))
+
+    def _counts_agree(self) -> bool:
+        """Whether both indexes hold equally many entries; false after one of their folders was lost or swapped."""
+        return all(shelf.meaning.count() == shelf.words.count() for shelf in (self.chunks, self.statements))
+
+    def _manifest(self) -> Manifest | None:
+        try:
+            return Manifest(**json.loads(self._manifest_file.read_text(encoding="utf-8")))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            return None
+
+    def _write_manifest(self, manifest: Manifest) -> None:
+        _write(self._manifest_file, json.dumps(asdict(manifest), ensure_ascii=False, indent=0))
+
+
+def _statements(text: SourceText) -> Iterator[tuple[str, str, str]]:
+    """Id, text id and searched text of each statement; the title goes with it, for sentences that shorten a name."""
+    for number, statement in enumerate(text.statements):
+        yield statement_id(text.id, number), text.id, f"{text.title}: {statement.text}"
+
+
+def _write(path: Path, content: str) -> None:
+    """Writes a file whole or not at all."""
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _from_json(row: dict[str, Any]) -> SourceText:
+    statements = tuple(
+        Statement(**{**statement, "sources": tuple(Source(**source) for source in statement["sources"]), "marks": tuple(statement["marks"])})
+        for statement in row["statements"]
+    )
+    return SourceText(**{**row, "aliases": tuple(row["aliases"]), "statements": statements})

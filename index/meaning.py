@@ -1,0 +1,81 @@
+"""Vectors in Chroma: embedded in a folder by default, a Chroma server by URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlparse
+
+from index.embedder import Vectors
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.types import Where
+
+
+class MeaningError(Exception):
+    """Chroma cannot be opened or does not answer; the message says what to do."""
+
+
+def connect(place: str | Path) -> ClientAPI:
+    """A Chroma client for a folder, or for a server at `http://host:port`; telemetry is off. Raises `MeaningError`."""
+    import chromadb
+    from chromadb.config import Settings
+
+    settings = Settings(anonymized_telemetry=False)
+    try:
+        if str(place).startswith(("http://", "https://")):
+            url = urlparse(str(place))
+            secure = url.scheme == "https"
+            return chromadb.HttpClient(host=url.hostname or "localhost", port=url.port or (443 if secure else 8000), ssl=secure, settings=settings)
+        Path(place).mkdir(parents=True, exist_ok=True)
+        return chromadb.PersistentClient(path=str(place), settings=settings)
+    except Exception as error:  # Chroma raises whatever its layers raise: sqlite, Rust, HTTP
+        raise MeaningError(f"Chroma cannot be opened at {place} ({error}). Is the folder writable, or the server running?") from error
+
+
+class Meaning:
+    """One collection of unit vectors with the text each belongs to; `nearest` gives cosine similarities."""
+
+    def __init__(self, client: ClientAPI, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._open()
+
+    def _open(self) -> None:
+        self._collection = self._client.get_or_create_collection(
+            self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 100}}
+        )
+
+    def add(self, identifiers: list[str], vectors: Vectors, text_ids: list[str]) -> None:
+        """Adds or replaces entries; `vectors` has shape (identifiers, dimensions)."""
+        step = self._client.get_max_batch_size()
+        for at in range(0, len(identifiers), step):
+            part = slice(at, at + step)
+            self._collection.upsert(ids=identifiers[part], embeddings=vectors[part], metadatas=[{"text_id": text_id} for text_id in text_ids[part]])
+
+    def remove(self, text_ids: list[str]) -> None:
+        """Removes every entry of these texts."""
+        for at in range(0, len(text_ids), 100):
+            self._collection.delete(where=_of(text_ids[at : at + 100]))
+
+    def clear(self) -> None:
+        """Empties the collection, whatever the size of the vectors that it held."""
+        self._client.delete_collection(self._name)
+        self._open()
+
+    def count(self) -> int:
+        """How many entries there are."""
+        return self._collection.count()
+
+    def nearest(self, vectors: Vectors, k: int, text_ids: list[str] | None = None) -> list[list[tuple[str, float]]]:
+        """For each vector the `k` nearest entries as (id, cosine), nearest first; only of `text_ids`, where given."""
+        if (text_ids is not None and not text_ids) or not len(vectors):
+            return [[] for _ in vectors]
+        found = self._collection.query(query_embeddings=vectors, n_results=k, where=None if text_ids is None else _of(text_ids), include=["distances"])
+        distances = found["distances"] or []
+        return [[(identifier, 1.0 - distance) for identifier, distance in zip(row, far, strict=True)] for row, far in zip(found["ids"], distances, strict=True)]
+
+
+def _of(text_ids: list[str]) -> Where:
+    return cast("Where", {"text_id": {"$in": text_ids}})

@@ -1,0 +1,181 @@
+"""One search over both indexes: views of a question to fused hits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from corpus.text import Lang, SourceText, Statement
+from index.chunks import Chunk, statement_id
+from index.library import Library, Shelf
+
+STATEMENTS, CHUNKS = 40, 15
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One wording of what is looked for; `weight` scales its scores."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which texts and statements to search; an empty field means all. `since` and `until` bound `as_of`."""
+
+    topic: str = ""
+    publisher: str = ""
+    lang: str = ""
+    since: str = ""
+    until: str = ""
+    own: bool | None = None
+
+    def admits(self, text: SourceText) -> bool:
+        """Whether any statement of `text` may be found."""
+        return (not self.topic or text.topic == self.topic) and (not self.lang or text.lang == self.lang) and (self.own is None or text.own == self.own)
+
+    def admits_statement(self, statement: Statement) -> bool:
+        """Whether this statement may be found, its text being admitted."""
+        return (
+            (not self.publisher or any(self.publisher.casefold() in source.publisher.casefold() for source in statement.sources))
+            and (not self.since or statement.as_of >= self.since)
+            and (not self.until or (statement.as_of[: len(self.until)] <= self.until and bool(statement.as_of)))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each signal counts; fitted on development questions. `other_language` multiplies a statement in the other language."""
+
+    meaning_statement: float = 1.0
+    words_statement: float = 0.8
+    meaning_chunk: float = 0.5
+    words_chunk: float = 0.5
+    name: float = 0.35
+    other_language: float = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A statement that was found: its place, its fused score and what each index gave it (normalised, 0 to 1)."""
+
+    text: SourceText
+    chunk: Chunk
+    statement: Statement
+    number: int
+    score: float
+    signals: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The statement's id."""
+        return statement_id(self.text.id, self.number)
+
+
+def search(
+    library: Library,
+    views: Sequence[View],
+    *,
+    k: int = 12,
+    lang: Lang | None = None,
+    names: Sequence[str] = (),
+    filters: Filters = Filters(),
+    weights: Weights = Weights(),
+) -> list[Hit]:
+    """The `k` best statements, best first.
+
+    Each index gives each view its best entries; scores are normalised to 0..1 (cosines between the lowest and the
+    highest of the list, BM25 by the highest), the best view counts, and the signals are added by `weights`. A statement
+    inherits its chunk's scores. `names` are ids of texts which the question names; `lang` is the language to prefer.
+    """
+    views = [view for view in views if view.text.strip()]
+    if not views:
+        return []
+    allowed = None if filters == Filters() else [identifier for identifier, text in library.texts.items() if filters.admits(text)]
+    vectors = library.embedder.questions([view.text for view in views])
+
+    def gather(shelf: Shelf, k: int) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+        near = shelf.meaning.nearest(vectors, k, allowed)
+        cosines = _best((dict(row) for row in near), lambda row: row, views)
+        return (
+            _best((dict(row) for row in near), _between, views),
+            _best((dict(shelf.words.best(view.text, k, allowed)) for view in views), _by_highest, views),
+            cosines,
+        )
+
+    statement_meaning, statement_words, cosines = gather(library.statements, STATEMENTS)
+    chunk_meaning, chunk_words, _ = gather(library.chunks, CHUNKS)
+    named = set(names)
+    hits = []
+    for chunk in _chunks(library, [*statement_meaning, *statement_words], [*chunk_meaning, *chunk_words]):
+        text = library.texts[chunk.text_id]
+        for number in range(chunk.first, chunk.last):
+            statement = text.statements[number]
+            if not filters.admits_statement(statement):
+                continue
+            identifier = statement_id(text.id, number)
+            signals = {
+                "meaning_statement": statement_meaning.get(identifier, 0.0),
+                "words_statement": statement_words.get(identifier, 0.0),
+                "meaning_chunk": chunk_meaning.get(chunk.id, 0.0),
+                "words_chunk": chunk_words.get(chunk.id, 0.0),
+                "name": float(text.id in named),
+            }
+            score = sum(getattr(weights, name) * value for name, value in signals.items())
+            if lang and text.lang != lang and not text.own:
+                score *= weights.other_language
+            signals["cosine"] = cosines.get(identifier, 0.0)
+            hits.append(Hit(text, chunk, statement, number, score, signals))
+    hits.sort(key=lambda hit: (-hit.score, hit.id))
+    return _distinct(hits, k)
+
+
+def _chunks(library: Library, statements: list[str], chunk_ids: list[str]) -> list[Chunk]:
+    """The chunks that hold any of the entries found."""
+    found: dict[str, Chunk] = {}
+    for identifier in chunk_ids:
+        chunk = library.chunk(identifier)
+        if chunk:
+            found[chunk.id] = chunk
+    for identifier in statements:
+        text_id, _, number = identifier.rpartition(":")
+        for chunk in library.chunks_of(text_id):
+            if chunk.first <= int(number) < chunk.last:
+                found[chunk.id] = chunk
+    return list(found.values())
+
+
+def _best(rows: Iterable[dict[str, float]], normalise: Callable[[dict[str, float]], dict[str, float]], views: Sequence[View]) -> dict[str, float]:
+    """For each entry the best of its normalised scores over the views, each times the view's weight."""
+    best: dict[str, float] = defaultdict(float)
+    for row, view in zip(rows, views, strict=True):
+        for identifier, score in normalise(row).items():
+            best[identifier] = max(best[identifier], score * view.weight)
+    return dict(best)
+
+
+def _between(row: dict[str, float]) -> dict[str, float]:
+    low, high = min(row.values(), default=0.0), max(row.values(), default=1.0)
+    return {identifier: (score - low) / ((high - low) or 1.0) for identifier, score in row.items()}
+
+
+def _by_highest(row: dict[str, float]) -> dict[str, float]:
+    high = max(row.values(), default=1.0) or 1.0
+    return {identifier: score / high for identifier, score in row.items()}
+
+
+def _distinct(hits: list[Hit], k: int) -> list[Hit]:
+    """The first `k` hits, of statements with the same footnotes in one language only the first."""
+    kept: list[Hit] = []
+    seen: set[tuple[str, ...]] = set()
+    for hit in hits:
+        key = (hit.text.lang, *hit.statement.marks)
+        if hit.statement.marks and key in seen:
+            continue
+        seen.add(key)
+        kept.append(hit)
+        if len(kept) == k:
+            break
+    return kept
