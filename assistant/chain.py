@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from langchain_core.runnables import RunnableGenerator
@@ -51,7 +51,7 @@ class Ask:
     lang: Lang | None = None
     mode: Literal["auto", "quotes", "model"] = "auto"
     k: int = 12
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True, slots=True)

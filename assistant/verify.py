@@ -76,11 +76,10 @@ def _split(piece: str) -> list[str]:
 
 def _lead(part: str) -> str:
     """The line breaks and the bullet with which a sentence begins; a space if there are none."""
-    lead = re.match(r"\s*(?:[-*•]\s+)?", part)
-    space = lead.group() if lead else ""
-    return ("\n\n" if space.count("\n") > 1 else "\n" if "\n" in space else "" if not space.strip() and "\n" not in space else "") + (
-        "- " if space.strip() else ""
-    ) or " "
+    lead = re.match(r"(\s*)([-*•]\s+)?", part)
+    space, bullet = (lead[1], lead[2]) if lead else ("", None)
+    breaks = "\n" * min(2, space.count("\n"))
+    return (breaks or "\n") + "- " if bullet else breaks or " "
 
 
 def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedder) -> str:

@@ -23,7 +23,6 @@ from pathlib import Path
 
 from corpus.figures import Figure, figures
 from corpus.markdown import TEXTS, Fault, Reading, paths, read, topic_id
-from corpus.text import Statement
 
 EXCLUSIONS = Path(__file__).parent / "exclusions.toml"
 
@@ -232,22 +231,26 @@ def _runs(sentence: str) -> Iterator[tuple[str, ...]]:
 
 
 def coverage(readings: Sequence[Reading], facts: Sequence[Fact], excluded: Iterable[str]) -> list[Coverage]:
-    """Which facts the texts state: a statement carries the fact's label and every figure and year of its claim stands in its text."""
+    """Which facts the texts state: a text has a statement with the fact's label, and every figure and date of its claim."""
     labels = Counter(fact.label for fact in facts)
     left_out = set(excluded)
     table = []
     for lang in ("en", "zh"):
-        stating: dict[str, list[Statement]] = defaultdict(list)
+        texts: dict[str, list[tuple[Figure, ...]]] = defaultdict(list)
         for reading in readings:
             if reading.text.lang == lang:
-                for statement in reading.text.statements:
-                    for mark in statement.marks:
-                        stating[mark].append(statement)
+                held = figures(" ".join(f"{statement.text} {statement.as_of}" for statement in reading.text.statements), words=True)
+                for mark in {mark for statement in reading.text.statements for mark in statement.marks}:
+                    texts[mark].append(held)
         for confidence in ("high", "medium"):
             wanted = [fact for fact in facts if fact.confidence == confidence and fact.key not in left_out]
-            missing = tuple(fact.key for fact in wanted if not stating[label_of(fact, labels)])
+            missing = tuple(fact.key for fact in wanted if not any(_holds(held, fact) for held in texts[label_of(fact, labels)]))
             table.append(Coverage(confidence, lang, len(wanted) - len(missing), len(wanted), missing))
     return table
+
+
+def _holds(held: Sequence[Figure], fact: Fact) -> bool:
+    return all(_is_small(figure) or any(_same(figure, other) for other in held) for figure in figures(fact.claim))
 
 
 def label_of(fact: Fact, labels: Counter[str]) -> str:

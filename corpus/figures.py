@@ -31,17 +31,17 @@ _DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "兩": 2, "两": 2, "三": 3,
 
 _MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
 _DATES = [
-    re.compile(rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH}),? (?P<y>(?:19|20)\d\d)\b", re.I),
+    re.compile(rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m>{_MONTH}),? (?P<y>(?:19|20)\d\d)\b", re.I),
     re.compile(rf"\b(?P<m>{_MONTH}) (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>(?:19|20)\d\d)\b", re.I),
     re.compile(rf"\b(?P<m>{_MONTH}),? (?:of )?(?P<y>(?:19|20)\d\d)\b", re.I),
     re.compile(r"(?P<y>(?:19|20)\d\d)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*[日號号]"),
     re.compile(r"(?P<y>(?:19|20)\d\d)\s*年\s*(?P<m>\d{1,2})\s*月"),
-    re.compile(r"\b(?P<y>(?:19|20)\d\d)-(?P<m>\d\d)-(?P<d>\d\d)\b"),
-    re.compile(r"\b(?P<y>(?:19|20)\d\d)-(?P<m>0[1-9]|1[0-2])\b(?!-)"),
+    re.compile(r"(?<!\d)(?P<y>(?:19|20)\d\d)-(?P<m>\d\d)-(?P<d>\d\d)\b"),
+    re.compile(r"(?<!\d)(?P<y>(?:19|20)\d\d)-(?P<m>0[1-9]|1[0-2])\b(?!-)"),
     re.compile(r"(?P<y>(?:19|20)\d\d)\s*年(?!代)"),
 ]
-_YEARS = re.compile(r"\b(?P<y>(?:19|20)\d\d)\s*[-–/至到]\s*(?P<to>(?:19|20)?\d\d)\s*(?:年度|年)?(?![\d,])")
-_YEAR = re.compile(r"(?<![\d,.$])(?P<y>(?:19|20)\d\d)(?!\d|[,.]\d)")
+_YEARS = re.compile(r"(?<!\d)(?P<y>(?:19|20)\d\d)\s*[-–/至到]\s*(?P<to>(?:19|20)?\d\d)\s*(?:年度|年)?(?!\d|,\d{3}|-\d)")
+_YEAR = re.compile(r"(?<![\d,.$])(?P<y>(?:19|20)\d\d)(?!\d|[,.]\d|\s*(?:[千萬万億亿兆%]|港元|美元|元(?!朗|旦)|per ?cent|thousand|million|billion|trillion))")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _ALTERNATIVES = "|".join(sorted(map(re.escape, _BEFORE), key=len, reverse=True))
 _UNITS = "|".join(sorted(map(re.escape, _AFTER), key=len, reverse=True))

@@ -39,7 +39,7 @@ _MARKS = re.compile(r"(?:\[\^[^\]\s]+\])+")
 _DEFINITION = re.compile(r"^\[\^([^\]\s]+)\]:\s*(.*)$")
 _DATE = r"\d{4}(?:-\d{2}(?:-\d{2})?)?"
 _FOOTNOTE = re.compile(
-    r"^(?P<publisher>.+?)\."
+    r"^(?P<publisher>(?:(?! Published \d| As of \d).)+?)\."
     r'(?: "(?P<title>.+)"\.)?'
     rf"(?: Published (?P<published>{_DATE})\.)?"
     rf"(?: As of (?P<as_of>{_DATE})\.)?"
@@ -176,7 +176,7 @@ def _front_matter(lines: list[str], path: str, faults: list[Fault]) -> tuple[dic
         return front, 0
     try:
         data = yaml.safe_load("\n".join(lines[1:end])) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # an impossible date is a ValueError
         faults.append(Fault(path, 2, f"front matter is not YAML: {str(error).splitlines()[0]}"))
         return front, end + 1
     if not isinstance(data, dict):

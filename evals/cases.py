@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -28,7 +28,7 @@ class Case:
 
     `right` are labels of footnotes (`Statement.marks`): a statement that carries any of them answers the question, or
     belongs to the answer. `near` are those of the statements that an unanswerable question sounds like. `documents` are
-    files beside the set that the user has added.
+    files that the user has added; in the set their paths are relative to it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -73,7 +73,7 @@ def load_all(files: Sequence[Path], labels: Collection[str] | None = None) -> tu
                 faults.append(f"{place}: the id {case.id!r} is already that of {first[case.id]}")
             first.setdefault(case.id, place)
             faults += [f"{place}: {what}" for what in _faults(case, file.parent, labels)]
-            cases.append(case)
+            cases.append(replace(case, documents=tuple(str(file.parent / document) for document in case.documents)))
     if faults:
         raise ValueError("\n".join(faults))
     return tuple(cases)

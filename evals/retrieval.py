@@ -12,15 +12,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from assistant.chain import MAX_QUESTION, Ask, Chain
 from assistant.records import Turn
 from corpus.readers import Unreadable, from_bytes
 from corpus.text import Source, SourceText, Statement
 from evals.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
-from index.embedder import Embedder
-from index.library import Library
 
 STATEMENTS = 200
 
@@ -28,31 +25,26 @@ Progress = Callable[[int, int], None]
 
 
 def retrieval(
-    folder: Path,
-    embedder: Embedder,
-    *,
-    make: Callable[[Library], Chain] = Chain,
-    indexing: Progress = lambda done, total: None,
-    asking: Progress = lambda done, total: None,
+    folder: Path, chain: Chain, *, indexing: Progress = lambda done, total: None, asking: Progress = lambda done, total: None
 ) -> dict[str, float]:
-    """nDCG@5, nDCG@10, R@1, R@5, R@10 and MRR over the queries that have a relevant passage; the index is made for it and thrown away.
+    """nDCG@5, nDCG@10, R@1, R@5, R@10 and MRR over the queries that have a relevant passage.
 
-    A passage ranks by its best statement. Raises `ValueError` for a folder that is not in the layout.
+    The library of `chain` must be empty; it is filled with the passages, each of which ranks by its best statement.
+    Raises `ValueError` for a folder that is not in the layout.
     """
     relevance = _relevance(folder / "qrels" / "test.tsv")
     queries = [query for query in _rows(folder / "queries.jsonl") if str(query["_id"]) in relevance]
     if not queries:
         raise ValueError(f"{folder / 'qrels' / 'test.tsv'}: no query has a relevant passage")
-    with TemporaryDirectory() as data:
-        library = Library(Path(data), embedder)
-        library.sync([_passage(row) for row in _rows(folder / "corpus.jsonl")], indexing)
-        chain = make(library)
-        scores: dict[str, list[float]] = defaultdict(list)
-        for done, query in enumerate(queries):
-            asking(done, len(queries))
-            for name, score in _scores(ranking(chain, query), relevance[str(query["_id"])]).items():
-                scores[name].append(score)
-        asking(len(queries), len(queries))
+    if chain.library.statements.words.count():
+        raise ValueError("the passages are indexed in a library of their own, and this one is not empty")
+    chain.library.sync([_passage(row) for row in _rows(folder / "corpus.jsonl")], indexing)
+    scores: dict[str, list[float]] = defaultdict(list)
+    for done, query in enumerate(queries):
+        asking(done, len(queries))
+        for name, score in _scores(ranking(chain, query), relevance[str(query["_id"])]).items():
+            scores[name].append(score)
+    asking(len(queries), len(queries))
     return {name: sum(values) / len(values) for name, values in scores.items()}
 
 
@@ -105,14 +97,17 @@ def _relevance(file: Path) -> dict[str, dict[str, float]]:
 
 
 def _rows(file: Path) -> Iterator[dict[str, object]]:
+    number = 0
     try:
         with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict) or not {"_id", "text"} <= row.keys():
-                        raise ValueError("`_id` or `text` is missing")
-                    yield row
+            for line in lines:
+                number += 1
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict) or not {"_id", "text"} <= row.keys():
+                    raise ValueError("`_id` or `text` is missing")
+                yield row
     except OSError as error:
         raise ValueError(f"{file}: it cannot be read ({error.strerror})") from error
     except ValueError as error:

@@ -16,10 +16,10 @@ from typing import Literal
 
 from assistant.chain import Ask, Chain
 from assistant.errors import HkaiError
-from assistant.records import Answer, Evidence
+from assistant.records import Answer, Citation
 from corpus.readers import Unreadable, from_file
 from evals.cases import NEVER_ANSWERABLE, Case
-from evals.metrics import Abstention, abstention, bootstrap, correct, holds, missing, percentile, precision, reciprocal_rank, wilson
+from evals.metrics import Abstention, abstention, bootstrap, correct, holds, missing, percentile, precision, wilson
 from index.library import Library
 from index.search import Filters
 
@@ -139,12 +139,11 @@ def _result(chain: Chain, case: Case, mode: Mode) -> Result:
     # What a user has added is no part of the figures, save where it is the case.
     own = not case.documents and any(text.own for text in chain.library.texts.values())
     ask = Ask(case.question, case.history, mode=mode, filters=Filters(own=False) if own else Filters())
-    evidence = chain.find(ask).evidence
     started = time.perf_counter()
-    answer = chain.ask(ask)
+    events = {event.name: event.data for event in chain.stream(ask)}
     taken = (time.perf_counter() - started) * 1000
-    labels = {(item.text.id, item.statement.start): item.statement.marks for item in evidence}
-    cited = tuple(labels.get((citation.text_id, citation.start), ()) for citation in answer.citations)
+    answer: Answer = events["answer"]
+    cited = tuple(_labels(chain, citation.text_id, citation.start) for citation in answer.citations)
     result = Result(case, answer, _right(case, answer), cited=cited, milliseconds=taken)
     if answer.verdicts:
         result = replace(result, faithfulness=sum(verdict.verdict == "supported" for verdict in answer.verdicts) / len(answer.verdicts))
@@ -156,7 +155,9 @@ def _result(chain: Chain, case: Case, mode: Mode) -> Result:
             citation_recall=1 - len(missing(said, case.required)) / len(case.required),
         )
     if case.right:
-        result = replace(result, rank=_rank(case, evidence))
+        seen: Sequence[Citation] = events.get("evidence", ())
+        shown = [_labels(chain, one.text_id, one.start) for one in seen] or [item.statement.marks for item in chain.find(ask).evidence]
+        result = replace(result, rank=next((at for at, labels in enumerate(shown, 1) if set(labels) & set(case.right)), 0))
         if answer.citations:
             numbers = {str(at): set(one) for at, one in enumerate(cited)}
             rightly = {at for at, one in numbers.items() if one & set(case.right)}
@@ -173,8 +174,9 @@ def _right(case: Case, answer: Answer) -> bool:
     return not any(holds(answer.text, string) for string in case.forbidden)
 
 
-def _rank(case: Case, evidence: Sequence[Evidence]) -> int:
-    return next((item.number for item in evidence if set(item.statement.marks) & set(case.right)), 0)
+def _labels(chain: Chain, text_id: str, start: int) -> tuple[str, ...]:
+    """The labels of the statement that begins there."""
+    return next((statement.marks for statement in chain.library.texts[text_id].statements if statement.start == start), ())
 
 
 def summary(results: Sequence[Result]) -> Summary:
@@ -202,7 +204,6 @@ def _row(name: str, results: Sequence[Result]) -> Row:
     scored = [result.right for result in results if result.right is not None]
     ranks = [result.rank for result in results if result.rank is not None]
     low, high = wilson(sum(scored), len(scored))
-    reciprocal = [reciprocal_rank(["right"] if rank == 1 else [""] * (rank - 1) + ["right"], {"right"}) if rank else 0.0 for rank in ranks]
     return Row(
         name=name,
         cases=len(results),
@@ -213,7 +214,7 @@ def _row(name: str, results: Sequence[Result]) -> Row:
         high=high,
         found_1=_average([rank == 1 for rank in ranks]),
         found_5=_average([0 < rank <= 5 for rank in ranks]),
-        mrr=_average(reciprocal),
+        mrr=_average([1 / rank if rank else 0.0 for rank in ranks]),
     )
 
 

@@ -5,10 +5,12 @@ What is heavy is imported by the command that needs it, so that `hkai ask --help
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -18,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 if TYPE_CHECKING:
     from assistant.build import Parts
     from assistant.records import Answer
+    from evals.run import Result
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -171,6 +174,102 @@ def texts(
     if not found:
         err.print(f"No text holds {query!r}.", markup=False)
         raise typer.Exit(1)
+
+
+@evaluate.command("answers")
+def eval_answers(
+    sets: Annotated[list[Path], typer.Argument(help="Question sets (JSONL); `evals/README.md` describes them.")],
+    to: Annotated[Path | None, typer.Option("--out", help="Folder for `results.jsonl` and `summary.json`.")] = None,
+    mode: Annotated[Mode, typer.Option(help="`quotes`, or `model`, which needs a language model.")] = "quotes",
+    failures: Annotated[bool, typer.Option("--failures", help="List the cases that were not right.")] = False,
+) -> None:
+    """Run question sets; exit status 1 if a case could not be scored."""
+    from evals import report, run
+
+    results = _evaluated(_opened(), sets, mode)
+    if failures:
+        out.print(report.failures_table(results), soft_wrap=False)
+    out.print(report.answers_table(run.summary(results)), report.means_table(run.summary(results)), soft_wrap=False)
+    if to:
+        run.write(results, to)
+        out.print(f"Written to {to}.", markup=False)
+    if any(result.error for result in results):
+        raise typer.Exit(1)
+
+
+@evaluate.command("gate")
+def eval_gate(write: Annotated[bool, typer.Option("--write", help="Write the figures of this run as those expected.")] = False) -> None:
+    """Run all sets in quotes and compare with `evals/expected.toml`; exit status 1 on a fall."""
+    from assistant.errors import BadInput
+    from evals import cases, gate, report, run
+
+    summary = run.summary(_evaluated(_opened(), sorted(cases.SETS.glob("*.jsonl")), "quotes"))
+    out.print(report.answers_table(summary), report.means_table(summary, times=False), soft_wrap=False)
+    if write:
+        gate.write(summary)
+        out.print(f"Written to {gate.EXPECTED}.", markup=False)
+        return
+    try:
+        lines = gate.compare(summary)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    out.print(report.gate_table(lines), soft_wrap=False)
+    if not gate.passes(lines):
+        raise typer.Exit(1)
+
+
+@evaluate.command("retrieval")
+def eval_retrieval(
+    beir: Annotated[Path, typer.Option(help="Folder in BEIR's layout; queries may carry `history`.")],
+    to: Annotated[Path | None, typer.Option("--out", help="JSON file for the figures.")] = None,
+) -> None:
+    """Rank the passages of a benchmark, in an index that is thrown away."""
+    from tempfile import TemporaryDirectory
+
+    from assistant.build import build
+    from assistant.errors import BadInput
+    from assistant.settings import load
+    from evals import report
+    from evals.retrieval import retrieval
+
+    with TemporaryDirectory() as data, _bar("Indexing") as indexing, _bar("Asking") as asking:
+        chain = build(load().model_copy(update={"data": Path(data), "chroma": ""})).chain
+        try:
+            figures = retrieval(beir, chain, indexing=indexing, asking=asking)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+    out.print(report.retrieval_table(figures), soft_wrap=False)
+    if to:
+        to.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each question is asked.")] = 3,
+    texts: Annotated[int, typer.Option(min=1, help="How many texts the index is made of.")] = 40,
+) -> None:
+    """Measure speed and memory, each beside its floor."""
+    from evals import bench, cases, report
+
+    asked = [case.question for case in cases.load(cases.SETS / "questions.jsonl") if case.kind == "single" and case.split == "dev"]
+    parts = _opened()
+    with _bar("Asking") as progress:
+        measured = bench.bench(parts.chain, asked, rounds=rounds, texts=texts, progress=progress)
+    out.print(report.bench_table(measured), soft_wrap=False)
+
+
+def _evaluated(parts: Parts, sets: list[Path], mode: Mode) -> list[Result]:
+    """What came of every case of the sets; raises `BadInput`, before anything is run, naming all that is wrong with them."""
+    from assistant.errors import BadInput
+    from evals import cases, run
+
+    labels = {mark for text in parts.corpus for statement in text.statements for mark in statement.marks}
+    try:
+        loaded = cases.load_all(sets, labels)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    with _bar("Asking") as progress:
+        return run.answers(parts.chain, loaded, mode=mode, progress=progress)
 
 
 @app.command()

@@ -1,0 +1,140 @@
+"""The words by which a question shows what it leans on and what it asks for, in English, Chinese and Cantonese."""
+
+from __future__ import annotations
+
+import re
+
+
+def cues(phrases: str, *, start: bool = False) -> re.Pattern[str]:
+    """A pattern that finds any of the phrases, which are regular expressions parted by ` | ` or a line's end; with `start` only at the beginning.
+
+    English phrases match whole words, without regard to case; a space matches any run of white space.
+    """
+    parts = [part.strip() for line in phrases.splitlines() for part in line.split(" | ") if part.strip()]
+    whole = [re.sub(r" ", r"\\s+", part) for part in parts]
+    bounded = [rf"\b(?:{part})\b" if part[0].isascii() and part[0] != "(" else part for part in whole]
+    return re.compile(("^" if start else "") + f"(?:{'|'.join(bounded)})", re.IGNORECASE)
+
+
+_THINGS = (
+    "scheme|programme|program|fund|body|company|firm|park|law|centre|center|tool|institute|team|office|project|committee|sandbox|chatbot|bill|"
+    "guideline|framework|model|system|pilot|plan|cluster|lab|university|survey|figure|number"
+)
+_THINGS_CHINESE = "計劃|计划|基金|機構|机构|公司|中心|辦公室|園區|法例|條例|工具|系統|政策|學院|研究院|委員會|小組|模型|項目|平台|院校|大學"
+
+PRONOUN = cues(
+    rf"""
+    its | their | his | her | it | they | them | this | these | those | he | she | him
+    that (?:one|{_THINGS}) | the (?:same|former|latter|{_THINGS})
+    佢哋 | 佢地 | 佢 | 它們 | 它们 | 它 | 他們 | 她
+    (?:呢|嗰|這|这|那|(?<![唔應应])該|(?<![應应])该|此)(?:個|个|間|间|條|条|隻|只|項|项|份|啲|些)?(?:{_THINGS_CHINESE})?
+    """
+)
+# "that company", "they": what the last answer brought up rather than what the question was about.
+POINTS_AT_ANSWER = cues(
+    rf"that (?:one|{_THINGS}) | they | them | those | these | he | she | him | his | her | 佢哋 | 佢地 | 他們 | (?:嗰|那)(?:個|间|間|啲|些)"
+)
+POSSESSIVE = cues("its | their | his | her")
+
+LEAD = cues(r"(?:and|so|ok|okay|then|but|also|well|thanks|thank you|right|hmm|oh)[\s,.!]+ | (?:咁|噉|那麼|那|同埋|另外|仲有)[，,]?", start=True)
+WHAT_ABOUT = cues(
+    r"""
+    (?:and |so |ok |then |but )?(?:what|how) about | (?:and|or) (?!how|what|when|who|where|which|why|is|are|does|do|did|can|will|has|have)
+    same (?:question )?(?:for|about)
+    """,
+    start=True,
+)
+WHAT_ABOUT_CHINESE = re.compile(r"^(?:咁|噉|那麼|那么|那|而|同埋|仲有)?(?P<x>.{1,24}?)(?:呢|又如何|又點|又點樣)[？?！!。]*$")
+CORRECTION = cues(
+    r"""
+    (?:no+|sorry|oops|wait|actually)[\s,.!:—-]+(?:i (?:meant|mean|was asking about|am asking about|asked about)|not [\w' ]+?,)
+    (?:no+|not (?:that|this)(?: one)?)[\s,.!:—-]+ | i (?:meant|mean)
+    (?:唔係|不是|不對|錯咗|搞錯)[,，。 ]*(?:我(?:係|是)?(?:指|問緊|問|講緊|想問|說)(?:的|嘅)?(?:是|係)?)?
+    """,
+    start=True,
+)
+SWITCH = cues(
+    r"""
+    (?:on a )?(?:different|another|new|separate|unrelated) (?:thing|topic|question|subject|note|matter)\b[^:：,，—-]*[:：,，—-]
+    changing (?:the )?(?:topic|subject)[^:：,，—-]*[:：,，—-] | something else[:：,，—-] | unrelated(?: question)?[:：,，—-]
+    (?:另外(?:想)?(?:問|一提)?|轉(?:個|一個)?話題|換個話題|講第二樣嘢|問第二樣)[:：,，]?
+    """,
+    start=True,
+)
+BACK = cues("back to | going back to | returning to | return to | 返去 | 回到 | 說回 | 講返 | 话说回 | 返轉頭")
+_PARTS = "phase|batch|round|cohort|year|quarter|half|edition|stage"
+_CHOICES = f"(?: (?:one|of (?:them|these|those)|option|name|topic|thing|subject|{_THINGS}))"
+ORDINAL = cues(
+    rf"""
+    the (?P<en>first|1st|second|2nd|third|3rd|fourth|4th|fifth|former|latter)(?! (?:\w+ )?(?:{_PARTS})){_CHOICES}?
+    the (?P<last>last){_CHOICES}
+    (?P<zh>第一|第二|第三|第四|第五|最後)(?:個|間|项|項|條|隻|种|種)(?!月|季|階段|期|批|年) | (?P<pair>前者|後者)
+    """
+)
+ORDINALS = {
+    "first": 0,
+    "1st": 0,
+    "second": 1,
+    "2nd": 1,
+    "third": 2,
+    "3rd": 2,
+    "fourth": 3,
+    "4th": 3,
+    "fifth": 4,
+    "last": -1,
+    "former": 0,
+    "latter": -1,
+    "第一": 0,
+    "第二": 1,
+    "第三": 2,
+    "第四": 3,
+    "第五": 4,
+    "最後": -1,
+    "前者": 0,
+    "後者": -1,
+}
+LATEST = cues(
+    """
+    latest | newest | most recent | recently | current | currently | now | nowadays | today | so far
+    to date | at present | at the moment | these days | up to date
+    最新 | 而家 | 現在 | 目前 | 依家 | 現時 | 至今 | 迄今 | 最近 | 今日 | 现在 | 现时
+    """
+)
+COMPARE = cues(
+    """
+    difference | differences | differ | differs | different from | compare | compared | comparison | versus | vs | distinguish | rather than | same as | or just
+    分別 | 分别 | 區別 | 区别 | 比較 | 比较 | 對比 | 对比 | 唔同 | 不同
+    """
+)
+LIST = cues(
+    r"""
+    list | name (?:the|all|some|a few|two|three|four|five) | who are | examples? of | any \w+s | what else
+    which (?:\w+ ){0,2}\w+s | what (?:are|were) (?:the|all|some)
+    what (?:\w+ ){0,2}(?:schemes|funds|grants|programmes|kinds|types|ways|areas|tools|uses|steps|requirements|companies)
+    有哪些 | 有哪幾 | 有边些 | 有邊啲 | 有咩.{0,6}(?:計劃|資助|公司|機構|項目) | 列出 | 哪些 | 哪幾 | 邊幾 | 邊啲 | 邊間
+    """
+)
+FIGURE = cues(
+    r"""
+    how (?:much|many|long|large|big|old|far|fast|often|high|soon) | when | since when | cost | costs | price | budget
+    what (?:year|date|share|percentage|proportion|amount|number|rank) | (?:maximum|minimum|ceiling|cap|limit)
+    幾多 | 多少 | 幾時 | 何時 | 幾耐 | 多久 | 幾大 | 百分之 | 上限 | 金額 | 幾錢 | 哪一年 | 邊年 | 第幾 | 几多 | 何时
+    """
+)
+ABOUT = cues(
+    r"""
+    (?:so )?(?:what(?:'s| is| are| was)|who(?:'s| is| are)|tell me (?:more )?about|explain|describe|introduce|give me (?:an )?overview of)
+    乜嘢係 | 什麼是 | 甚麼是 | 什么是 | 介紹 | 简介 | 簡介 | 講下 | 說說
+    .{2,30}(?:係咩|是什麼|是甚麼|是什么|係乜|係乜嘢)[嚟㗎呀啊?？]*$
+    """,
+    start=True,
+)
+ENGLISH = cues(
+    """
+    the | a | an | is | are | was | were | what | which | who | how | when | where | why | does | do | did | can
+    of | for | and | to | about | tell | give | list | it | i | any
+    """
+)
+ASKS_FOR_NAME = cues("which | who | whose | what (?:company|body|scheme|university|firm|fund|law|programme) | 邊個 | 邊間 | 哪 | 誰 | 谁")
+IN_ENGLISH = cues("in english | english please | english pls | 用英文 | 英文答")
+IN_CHINESE = cues("in chinese | chinese please | 用中文 | 中文答")

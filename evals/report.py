@@ -1,0 +1,115 @@
+"""What came of an evaluation, drawn for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from evals.bench import Bench
+    from evals.gate import Line
+    from evals.run import Result, Row, Summary
+
+_STYLES = {"fell": "bold red", "other cases": "bold red", "rose": "green", "as expected": "dim"}
+
+
+def answers_table(summary: Summary) -> Table:
+    """The figures by kind of question, by split and of all."""
+    table = _table("Answers", "kind", "cases", "right", "share", "95% interval", "R@1", "R@5", "MRR")
+    for rows in (summary.kinds, summary.splits, (summary.total,)):
+        for row in rows:
+            interval = f"{row.low:.1%} to {row.high:.1%}"
+            table.add_row(row.name, str(row.cases), _right(row), _share(row.share), interval, *map(_figure, (row.found_1, row.found_5, row.mrr)))
+        table.add_section()
+    return table
+
+
+def means_table(summary: Summary, *, times: bool = True) -> Table:
+    """Citations, faithfulness, declining and, with `times`, latency."""
+    table = _table("All answers", "figure", "value", "95% interval")
+    means = {
+        "citation precision": summary.citation_precision,
+        "citation recall": summary.citation_recall,
+        "faithfulness": summary.faithfulness,
+    }
+    for name, mean in means.items():
+        table.add_row(name, _share(mean.value), f"{_share(mean.low)} to {_share(mean.high)}")
+    declining = summary.abstention
+    for name, value in (("precision", declining.precision), ("recall", declining.recall), ("balanced accuracy", declining.balanced_accuracy)):
+        table.add_row(f"declining: {name}", _share(value), "")
+    if times:
+        table.add_row("latency p50", f"{summary.p50:.0f} ms", "")
+        table.add_row("latency p95", f"{summary.p95:.0f} ms", "")
+    return table
+
+
+def failures_table(results: Sequence[Result]) -> Table:
+    """The cases that went wrong, with what is missing."""
+    table = _table("Not right", "case", "question", "status", "rank", "missing")
+    for result in results:
+        if result.right is not True:
+            status = result.error or (result.answer.status if result.answer else "")
+            lacking = "; ".join(group[0] for group in result.missing)
+            table.add_row(result.case.id, result.case.question, status, "" if result.rank is None else str(result.rank), lacking)
+    return table
+
+
+def retrieval_table(figures: Mapping[str, float]) -> Table:
+    """The figures of a benchmark of retrieval."""
+    table = _table("Retrieval", "metric", "value")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.4f}")
+    return table
+
+
+def gate_table(lines: Sequence[Line]) -> Table:
+    """Each figure beside the committed one."""
+    table = _table("Against the committed figures", "figure", "now", "expected", "margin", "verdict")
+    for line in lines:
+        values = (_figure(line.figure), _figure(line.expected), f"{line.margin:.3f}")
+        table.add_row(f"{line.section}: {line.name}", *values, line.verdict, style=_STYLES[line.verdict])
+    return table
+
+
+def bench_table(bench: Bench) -> Table:
+    """Times, each as a multiple of its floor."""
+    table = _table("Benchmark", "what", "p50", "p95", "times the floor")
+    for timing in bench.timings:
+        ratio = timing.p50 / bench.floor.p50
+        table.add_row(timing.name, f"{timing.p50:.1f} ms", f"{timing.p95:.1f} ms", f"{ratio:.2f}")
+    table.add_section()
+    build = bench.build
+    work = {
+        f"floor: encoding {build.chunks} chunks alone": build.encoding_chunks,
+        f"the same with {build.statements} statements": build.encoding_all,
+        f"building the index of {build.texts} texts": build.building,
+    }
+    for name, seconds in work.items():
+        table.add_row(name, f"{seconds:.1f} s", "", f"{seconds / build.encoding_chunks:.2f}")
+    table.add_section()
+    table.add_row("resident memory", f"{bench.megabytes:.0f} MB", "", "")
+    return table
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(first)
+    for name in others:
+        words = name in ("question", "status", "missing", "verdict")
+        table.add_column(name, justify="left" if words else "right", overflow="fold")
+    return table
+
+
+def _right(row: Row) -> str:
+    return f"{row.right}" if not row.unscored else f"{row.right} ({row.unscored} not scored)"
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.1%}"
+
+
+def _figure(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}"

@@ -1,0 +1,148 @@
+"""The ground of every test: a closed network, a clean environment, and the real parts, each made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from corpus.markdown import load
+from corpus.readers import from_file
+from corpus.text import SourceText
+from index.embedder import Embedder
+from index.library import Library
+
+ROOT = Path(__file__).parent.parent
+TEXTS = ROOT / "tests" / "texts"
+ARTICLE = TEXTS / "article.txt"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+hypothesis_settings.register_profile("hkai", deadline=None, derandomize=True, database=None)
+hypothesis_settings.load_profile("hkai")
+
+
+def clean(environment: dict[str, str]) -> dict[str, str]:
+    """`environment` without what would set up hkai, a model or a proxy, and with the hub switched off."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith("HKAI_TEST_") or not (name.startswith(("HKAI_", "OPENAI_")) or name == "PORT" or name.lower().endswith("_proxy"))
+    }
+    return kept | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def pytest_configure() -> None:
+    cleaned = clean(dict(os.environ))
+    for name in set(os.environ) - set(cleaned):
+        del os.environ[name]
+    os.environ.update(cleaned)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _closed_network() -> Iterator[None]:
+    """In this process no connection leaves the machine, and no name of another is looked up."""
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def refuse(host: Any) -> None:
+        if str(host) not in ("127.0.0.1", "::1", "localhost", "None"):
+            raise AssertionError(f"a test asked for {host}: the network is closed")
+
+    def closed_connect(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX:
+            refuse(address[0])
+        connect(self, address)
+
+    def closed_connect_ex(self: socket.socket, address: Any) -> int:
+        if self.family != socket.AF_UNIX:
+            refuse(address[0])
+        return connect_ex(self, address)
+
+    def closed_getaddrinfo(host: Any, *arguments: Any, **options: Any) -> Any:
+        refuse(host.decode() if isinstance(host, bytes) else host)
+        return getaddrinfo(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", closed_connect)
+        patch.setattr(socket.socket, "connect_ex", closed_connect_ex)
+        patch.setattr(socket, "getaddrinfo", closed_getaddrinfo)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test stands in an empty folder of its own, so that no `.env` and no `data` is found."""
+    monkeypatch.chdir(tmp_path)
+
+
+# The real parts
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    """The default model, loaded once."""
+    model = Embedder()
+    model.load()
+    return model
+
+
+@pytest.fixture(scope="session")
+def texts() -> tuple[SourceText, ...]:
+    """Three topics of the corpus, shortened, in both languages."""
+    return load(TEXTS)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts: tuple[SourceText, ...]) -> Library:
+    """A library of `texts` and of the article as a document of the user's own; no test may change it."""
+    made = Library(tmp_path_factory.mktemp("library"), embedder)
+    made.add([from_file(ARTICLE)])
+    made.sync(texts)
+    return made
+
+
+# The browser
+
+
+def chromium() -> str:
+    """The Chromium or Chrome of this machine; empty if there is none."""
+    found = next((path for path in map(shutil.which, CHROMIUMS) if path), "")
+    return os.environ.get("HKAI_TEST_CHROMIUM", "") or found or _playwrights_own()
+
+
+def _playwrights_own() -> str:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+        return path if Path(path).exists() else ""
+
+
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the browser tests out, loudly, where there is no browser; in CI that is a failure."""
+    wanted = [item for item in items if item.get_closest_marker("browser")]
+    if not wanted or chromium():
+        return
+    if os.environ.get("CI") == "true":
+        raise pytest.UsageError("no Chromium was found, and in CI the browser tests are not left out: apt-get install chromium")
+    config.hook.pytest_deselected(items=wanted)
+    items[:] = [item for item in items if item not in wanted]
+    config.stash[LEFT_OUT] = len(wanted)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    left_out = config.stash.get(LEFT_OUT, 0)
+    if left_out:
+        terminalreporter.write_line(
+            f"WARNING: {left_out} deselected by missing browser: no Chromium was found. Install one (apt-get install chromium) or set HKAI_TEST_CHROMIUM.",
+            yellow=True,
+            bold=True,
+        )
