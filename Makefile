@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 
-.PHONY: help serve test check fix eval bench soak install tools clean
+.PHONY: help serve test check fix eval bench soak vectors install tools clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -31,6 +31,7 @@ fix: $(TOOLS) ## what the linters can mend by themselves
 	@$(BIN)/ruff format .
 
 eval: $(INSTALLED) ## the question sets, compared with the committed figures
+	@$(BIN)/hkai ingest --rebuild
 	@$(BIN)/hkai eval gate
 
 bench: $(TOOLS) ## speed and memory, each beside its floor in the same run
@@ -38,6 +39,9 @@ bench: $(TOOLS) ## speed and memory, each beside its floor in the same run
 
 soak: $(TOOLS) browser ## long load, fuzzing and kill tests
 	@$(BIN)/pytest -m soak $(TESTS)
+
+vectors: $(INSTALLED) ## the vectors that come with the corpus, after a text was changed
+	@$(BIN)/python -m index.shipped
 
 install: $(INSTALLED) ## what `serve` needs
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from assistant.chain import Chain
 from assistant.errors import NotReady
+from assistant.evidence import load_weights
 from assistant.model import ModelWriter
 from assistant.settings import Settings
 from corpus.markdown import load
@@ -31,10 +32,10 @@ def build(settings: Settings) -> Parts:
     """The parts, nothing loaded and nothing indexed yet; raises `NotReady`."""
     try:
         corpus = load()
-        library = Library(settings.data, Embedder(settings.embedder), chroma=settings.chroma)
+        library = Library(settings.data, Embedder(settings.embedder, cache=settings.data / "models"), chroma=settings.chroma)
     except (ValueError, LibraryError, MeaningError) as error:
         raise NotReady(str(error)) from error
-    return Parts(settings, corpus, library, Chain(library, writer=_writer(settings), settings=settings.fingerprint))
+    return Parts(settings, corpus, library, Chain(library, load_weights(settings.embedder), writer=_writer(settings), settings=settings.fingerprint))
 
 
 def open_index(parts: Parts) -> None:

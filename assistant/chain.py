@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableGenerator
 
 from assistant import quotes
 from assistant.errors import BadInput, ModelError
-from assistant.evidence import Enough, gather, signs
+from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, rank
 from assistant.model import ModelWriter
 from assistant.prompts import NOT_FOUND
 from assistant.question import Names, understand
@@ -22,8 +22,9 @@ from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, 
 from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
 from corpus.text import Lang
+from index.embedder import Vectors
 from index.library import Library
-from index.search import Filters, Hit, Weights, search
+from index.search import Filters, Hit, search
 
 MAX_QUESTION = 4_000
 
@@ -69,15 +70,13 @@ class Found:
 class Chain:
     """The steps in order, over one library; `writer` is the language model's, if there is one."""
 
-    def __init__(
-        self, library: Library, *, writer: ModelWriter | None = None, settings: str = "", weights: Weights = Weights(), enough: Enough = Enough()
-    ) -> None:
+    def __init__(self, library: Library, weights: Weights, *, writer: ModelWriter | None = None, settings: str = "") -> None:
         self.library = library
         self.writer = writer
         self._settings = settings
         self._weights = weights
-        self._enough = enough
         self._names: tuple[str, Names] = ("", Names([]))
+        self._elsewhere: Vectors | None = None
 
     @property
     def names(self) -> Names:
@@ -86,6 +85,13 @@ class Chain:
         if self._names[0] != version:
             self._names = (version, Names(self.library.texts.values()))
         return self._names[1]
+
+    @property
+    def elsewhere(self) -> Vectors:
+        """The vectors of everyday questions on other subjects, encoded when first asked for."""
+        if self._elsewhere is None:
+            self._elsewhere = self.library.embedder.questions(everyday())
+        return self._elsewhere
 
     def ask(self, ask: Ask) -> Answer:
         """The answer; raises `BadInput` for a question that is empty or too long."""
@@ -115,12 +121,15 @@ class Chain:
         question = understand(ask.question, ask.turns, self.names, ask.lang, known=self.library.knows)
         clock.lap("understand")
         own = [f"{topic}.{lang}" for topic in question.names for lang in ("en", "zh")]
-        hits = search(self.library, question.views, k=max(ask.k, 12), lang=question.lang, names=own, filters=ask.filters, weights=self._weights)
+        vectors = self.library.embedder.questions([view.text for view in question.views])
+        clock.lap("embed")
+        hits = search(self.library, question.views, vectors, k=max(ask.k, POOL), lang=question.lang, names=own, filters=ask.filters)
         clock.lap("search")
-        confidence = self._enough.confidence(signs(question, hits, self.library)) if hits else 0.0
-        evidence = gather(question, hits)[: ask.k]
+        sure = confidence(enough_signs(question, hits, self.library, vectors, self.elsewhere), self._weights) if hits else 0.0
+        hits = rank(question, hits, self.library, self._weights)
+        evidence = gather(question, hits, ask.k)
         clock.lap("gather")
-        return Found(question, tuple(hits), evidence, confidence, confidence >= self._enough.threshold, clock.laps)
+        return Found(question, tuple(hits), evidence, sure, sure >= self._weights.threshold, clock.laps)
 
     def _run(self, asks: Iterator[Ask]) -> Iterator[Event]:
         for ask in asks:

@@ -55,7 +55,7 @@ CORRECTION = cues(
 )
 SWITCH = cues(
     r"""
-    (?:on a )?(?:different|another|new|separate|unrelated) (?:thing|topic|question|subject|note|matter)\b[^:：,，—-]*[:：,，—-]
+    (?:on (?:a )?)?(?:different|another|new|separate|unrelated) (?:thing|topic|question|subject|note|matter)\b[^:：,，—-]*[:：,，—-]
     changing (?:the )?(?:topic|subject)[^:：,，—-]*[:：,，—-] | something else[:：,，—-] | unrelated(?: question)?[:：,，—-]
     (?:另外(?:想)?(?:問|一提)?|轉(?:個|一個)?話題|換個話題|講第二樣嘢|問第二樣)[:：,，]?
     """,

@@ -1,96 +1,136 @@
-"""Hits to numbered statements, and whether they are enough to answer."""
+"""Hits to numbered statements, best first, and whether they are enough to answer.
+
+Both judgements are linear in a few readable signs, with the weights in `weights.toml` beside this file, fitted on
+development questions by `hkai eval fit`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from assistant.records import Evidence, Question
+from corpus.figures import figures
+from index.embedder import Vectors
 from index.library import Library
 from index.search import Hit
 from index.words import tokens
 
 LIMIT = 12
-SERIES_REACH = 0.6
+POOL = 40
+SERIES_REACH = 1.5
+ELSEWHERE = Path(__file__).parent / "elsewhere.txt"
+WEIGHTS = Path(__file__).parent / "weights.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Enough:
-    """A logistic model of "the corpus can answer this"; fitted on development questions.
+class Weights:
+    """Weights by the name of the sign; `threshold` is the least confidence of an answer."""
 
-    `cosine` weighs the best cosine of question and statement, `coverage` the share of the question's words, by rarity,
-    that stand in the best statements, `missing` the rarity of the rarest word that stands in none, `named` whether the
-    question names something that the corpus has a text on.
+    statement: Mapping[str, float]
+    enough: Mapping[str, float]
+    threshold: float
+
+
+def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:
+    """The weights for an embedder; for one that was not measured, those of the default."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    table = tables.get(embedder) or tables["default"]
+    return Weights(table["statement"], table["enough"], table["threshold"])
+
+
+def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Weights) -> list[Hit]:
+    """`hits` scored by their signs (log odds), best first; those beyond the pool keep their order behind it."""
+    rarity = {token: library.rarity(token) for token in tokens(question.standalone)}
+    scored = [replace(hit, score=_weighted(statement_signs(question, hit, rarity), weights.statement)) for hit in hits[:POOL]]
+    scored.sort(key=lambda hit: (-hit.score, hit.id))
+    least = scored[-1].score if scored else 0.0
+    return [*scored, *(replace(hit, score=least - 1 + hit.score / 10) for hit in hits[POOL:])]
+
+
+def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[Evidence, ...]:
+    """The `k` statements to answer from: within a series the newest leads, unless another time is asked for."""
+    ordered = ranked if question.period.since else _series_by_date(ranked)
+    return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, hit.score) for number, hit in enumerate(ordered[:k], 1))
+
+
+def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -> dict[str, float]:
+    """The signs that a statement answers a question, each 0 to 1: those of the search, and
+
+    `coverage` (share of the question's words, by rarity, in statement and heading), `said` (the same, in the statement
+    alone), `figure` (a figure is asked for and given), `year` and `other_year` (the time asked for is that of the
+    statement, or not), `first` (it opens its text and a definition is asked for).
     """
-
-    bias: float = -6.0
-    cosine: float = 6.0
-    coverage: float = 5.0
-    missing: float = -1.0
-    named: float = 1.0
-    threshold: float = 0.5
-
-    def confidence(self, signs: Signs) -> float:
-        """The probability, 0 to 1, that the evidence answers the question."""
-        score = self.bias + self.cosine * signs.cosine + self.coverage * signs.coverage + self.missing * signs.missing + self.named * signs.named
-        return 1 / (1 + math.exp(-score))
-
-
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """What is measured on question and evidence; see `Enough`. All between 0 and 1."""
-
-    cosine: float
-    coverage: float
-    missing: float
-    named: float
+    statement = hit.statement
+    said = set(tokens(statement.text))
+    around = said | set(tokens(f"{hit.chunk.heading} {' '.join(hit.text.aliases)}"))
+    total = sum(rarity.values()) or 1.0
+    since, until = question.period.since, question.period.until
+    in_time = bool(since) and (since in statement.text or until in statement.text or since <= statement.as_of[:4] <= until)
+    return {
+        **hit.signals,
+        "coverage": sum(rarity[token] for token in rarity if token in around) / total,
+        "said": sum(rarity[token] for token in rarity if token in said) / total,
+        "figure": float(question.kind == "figure" and bool(figures(statement.text))),
+        "year": float(in_time),
+        "other_year": float(bool(since) and not in_time),
+        "first": float(question.kind == "about" and hit.number == 0),
+    }
 
 
-def signs(question: Question, hits: Sequence[Hit], library: Library) -> Signs:
-    """The signs that `hits` answer `question`."""
-    held = [set(tokens(f"{hit.chunk.heading} {hit.statement.text} {' '.join(hit.text.aliases)}")) for hit in hits[:5]]
+def everyday(path: Path = ELSEWHERE) -> list[str]:
+    """Everyday questions on other subjects, in both languages."""
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def enough_signs(question: Question, hits: Sequence[Hit], library: Library, vectors: Vectors, elsewhere: Vectors) -> dict[str, float]:
+    """The signs that the corpus can answer a question, each about 0 to 1.
+
+    `cosine` of the nearest of the best five statements; `elsewhere`, the cosine of the question (`vectors`, a row a
+    view) and the nearest everyday question on another subject; `lead` of the first over the mean of the hits;
+    `coverage` of the question's words by rarity (in the one best statement and in the best five together, averaged);
+    `missing`, the rarity of the rarest word that stands in none of them; `named`, whether it names something the
+    corpus knows; `chinese`.
+    """
     asked = set(tokens(question.standalone))
     rarity = {token: library.rarity(token) for token in asked}
-    all_held = set().union(*held) if held else set()
-    absent = [rarity[token] for token in asked if token not in all_held]
+    held = [set(tokens(f"{hit.chunk.heading} {hit.statement.text} {' '.join(hit.text.aliases)}")) for hit in hits[:5]]
+    together = set().union(*held)
     best = max((sum(rarity[token] for token in asked & one) for one in held), default=0.0)
-    together = sum(rarity[token] for token in asked & all_held)
     total = sum(rarity.values()) or 1.0
-    return Signs(
-        cosine=max((hit.signals.get("cosine", 0.0) for hit in hits[:5]), default=0.0),
-        coverage=(best + together) / 2 / total,
-        missing=max(absent, default=0.0),
-        named=float(bool(question.names)),
-    )
+    cosines = [hit.signals["cosine"] for hit in hits if hit.signals["cosine"]]
+    nearest = max((hit.signals["cosine"] for hit in hits[:5]), default=0.0)
+    return {
+        "bias": 1.0,
+        "cosine": nearest,
+        "elsewhere": float((vectors @ elsewhere.T).max(axis=1).min()),
+        "lead": nearest - sum(cosines) / max(1, len(cosines)),
+        "coverage": (best + sum(rarity[token] for token in asked & together)) / 2 / total,
+        "missing": max((rarity[token] for token in asked - together), default=0.0),
+        "named": float(bool(question.names)),
+        "chinese": float(question.lang == "zh"),
+    }
 
 
-def gather(question: Question, hits: Sequence[Hit]) -> tuple[Evidence, ...]:
-    """The statements to answer from, best first: within a series the one of the time asked for, else the newest, leads."""
-    ranked = [_scored(hit, question) for hit in hits]
-    ranked.sort(key=lambda pair: -pair[1])
-    ordered = _series_by_date([hit for hit, _ in ranked], question)
-    score = {hit.id: value for hit, value in ranked}
-    return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, score[hit.id]) for number, hit in enumerate(ordered[:LIMIT], 1))
+def confidence(signs: Mapping[str, float], weights: Weights) -> float:
+    """The probability, 0 to 1, that the corpus answers the question: a logistic model of the signs."""
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, _weighted(signs, weights.enough)))))
 
 
-def _scored(hit: Hit, question: Question) -> tuple[Hit, float]:
-    """A statement of the time asked for counts more; one of another time less."""
-    since, until = question.period.since, question.period.until
-    if not since:
-        return hit, hit.score
-    inside = any(year in hit.statement.text for year in {since, until}) or since <= hit.statement.as_of[:4] <= until
-    return hit, hit.score * (1.15 if inside else 0.8)
+def _weighted(signs: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    return sum(weights.get(name, 0.0) * value for name, value in signs.items())
 
 
-def _series_by_date(hits: list[Hit], question: Question) -> list[Hit]:
-    """Statements of one series exchange places so that the newest stands first, unless another time is asked for."""
-    if question.period.since:
-        return hits
-    ordered = list(hits)
-    top = hits[0].score if hits else 0.0
-    for series in dict.fromkeys(hit.statement.series for hit in hits if hit.statement.series):
-        places = [at for at, hit in enumerate(ordered) if hit.statement.series == series and hit.score >= SERIES_REACH * top]
-        for at, hit in zip(places, sorted((ordered[at] for at in places), key=lambda hit: hit.statement.as_of, reverse=True), strict=True):
-            ordered[at] = hit
+def _series_by_date(ranked: Sequence[Hit]) -> list[Hit]:
+    """Statements of one series that score near the best exchange places so that the newest stands first."""
+    ordered = list(ranked)
+    top = ranked[0].score if ranked else 0.0
+    for series in dict.fromkeys(hit.statement.series for hit in ranked if hit.statement.series):
+        places = [at for at, hit in enumerate(ordered) if hit.statement.series == series and hit.score >= top - SERIES_REACH]
+        newest = sorted((ordered[at] for at in places), key=lambda hit: hit.statement.as_of, reverse=True)
+        for at, hit in zip(places, newest, strict=True):
+            ordered[at] = replace(hit, score=ordered[at].score)
     return ordered

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assistant.records import Draft, Evidence, Question, Sentence
-from corpus.figures import figures
 from corpus.markdown import topic_id
 
-MOST = {"fact": 4, "figure": 3, "list": 7, "compare": 6, "about": 5}
-REACH = {"fact": 0.72, "figure": 0.75, "list": 0.55, "compare": 0.5, "about": 0.5}
+# By kind of question: the most statements that are quoted, and how far below the best one (in log odds) they may score.
+MOST = {"fact": 6, "figure": 5, "list": 8, "compare": 8, "about": 6}
+REACH = {"fact": 3.0, "figure": 3.0, "list": 4.0, "compare": 4.0, "about": 3.0}
 
 NOT_FOUND = {
     "en": "I could not find an answer to this in the public pages that I know.",
@@ -48,9 +48,7 @@ def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
     """The statements to quote, in the order in which they read best."""
     if not evidence:
         return []
-    most, reach = MOST[question.kind], REACH[question.kind] * evidence[0].score
-    if question.kind == "figure":
-        evidence = sorted(evidence, key=lambda item: (item.number > 3, item.number > 1 and not _has_figure(item)))
+    most, reach = MOST[question.kind], max(item.score for item in evidence) - REACH[question.kind]
     near = [item for item in evidence if item.score >= reach] or [evidence[0]]
     if len(near) == 1:
         near = list(evidence[:2])
@@ -60,10 +58,6 @@ def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
     if question.kind in ("about", "list"):
         return _as_in_text(chosen)
     return chosen
-
-
-def _has_figure(item: Evidence) -> bool:
-    return bool(figures(item.statement.text))
 
 
 def _side_by_side(question: Question, evidence: Sequence[Evidence], near: list[Evidence], most: int) -> list[Evidence]:

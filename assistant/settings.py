@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     model_total: float = Field(120, gt=0, le=7200, description="Seconds in all after which the model is given up.")
     host: str = Field("127.0.0.1", min_length=1, description="Address that the server listens on.")
     port: int = Field(7860, ge=1, le=65535, description="Port that the server listens on; PORT sets it too.")
-    max_file_mb: float = Field(50, gt=0, description="Largest document that is read, in megabytes.")
+    max_file_mb: float = Field(50, gt=0, allow_inf_nan=False, description="Largest document that is read, in megabytes.")
     openai_api_key: str = Field("", validation_alias="OPENAI_API_KEY", description="Key of the model's endpoint.")
     openai_base_url: str = Field("", validation_alias="OPENAI_BASE_URL", description="Address of an OpenAI-compatible endpoint; empty: OpenAI's own.")
 

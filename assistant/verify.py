@@ -55,23 +55,34 @@ def sentences(text: str) -> list[Sentence]:
     """The sentences of what a model wrote, in order, with the citations that follow each."""
     found: list[Sentence] = []
     at = 0
-    waiting = ""
     for marks in re.finditer(r"(?:\s*\[\d{1,4}\])+[.。]?", text):
-        piece = text[at : marks.start()]
-        *bare, last = _split(piece) or [""]
-        found += [Sentence(_lead(part), part.strip(" \n-*•"), ()) for part in bare]
+        *bare, last = _split(text[at : marks.start()]) or [""]
+        found += [Sentence(_lead(part), _words(part), ()) for part in bare if _words(part)]
         cited = tuple(map(int, re.findall(r"\d+", marks.group())))
-        if last.strip(" \n-*•"):
-            found.append(Sentence(waiting or _lead(last), last.strip().lstrip("-*• ").strip(), cited))
+        if _words(last):
+            found.append(Sentence(_lead(last), _words(last), cited))
         elif found:
             found[-1] = Sentence(found[-1].lead, found[-1].text, (*found[-1].cited, *cited))
         at = marks.end()
-    found += [Sentence(_lead(part), part.strip(" \n-*•"), ()) for part in _split(text[at:]) if part.strip(" \n-*•")]
+    found += [Sentence(_lead(part), _words(part), ()) for part in _split(text[at:]) if _words(part)]
     return found
 
 
 def _split(piece: str) -> list[str]:
-    return [part for part in segment("zh" if re.search(r"[\u3400-\u9fff]", piece) else "en", piece) if part.strip()]
+    """The sentences of a piece, each with the white space before it."""
+    parts: list[str] = []
+    space = ""
+    for part in segment("zh" if re.search(r"[\u3400-\u9fff]", piece) else "en", piece):
+        words = part.rstrip()
+        if words:
+            parts.append(space + words)
+            space = ""
+        space += part[len(words) :]
+    return parts
+
+
+def _words(part: str) -> str:
+    return part.strip().lstrip("-*•").strip()
 
 
 def _lead(part: str) -> str:

@@ -73,7 +73,7 @@ def from_file(path: Path, *, max_mb: float = 50) -> SourceText:
         data = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror})") from error
-    return from_bytes(data, path.name)
+    return from_bytes(data, path.name, place=str(path.resolve()))
 
 
 def from_url(url: str, *, max_mb: float = 50) -> SourceText:
@@ -96,15 +96,15 @@ def from_url(url: str, *, max_mb: float = 50) -> SourceText:
     return from_bytes(bytes(data), name, url=url)
 
 
-def from_bytes(data: bytes, name: str, *, url: str = "") -> SourceText:
-    """The document in `data`; `name` is what people call it, its title until it names itself. Raises `Unreadable`."""
+def from_bytes(data: bytes, name: str, *, url: str = "", place: str = "") -> SourceText:
+    """The document in `data`; `name` is what people call it, `url` or `place` what tells it from another of that name. Raises `Unreadable`."""
     if not data.strip():
         raise Unreadable("it is empty")
     pages = _pages(data, name)
     text, statements = _compose(pages, Source(publisher="", title=name, url=url, kind="own"))
     if not statements:
         raise Unreadable("no text was found in it")
-    digest = hashlib.sha256(name.encode() + b"\0" + url.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(name.encode() + b"\0" + (url or place).encode()).hexdigest()[:12]
     return SourceText(
         id=f"own-{digest}",
         lang=_language(text),

@@ -14,9 +14,7 @@ from corpus.text import Lang
 
 SETS = Path(__file__).parent / "sets"
 
-Kind = Literal[
-    "single", "list", "compare", "temporal", "followup", "chinese", "colloquial", "near_miss", "offtopic", "injection", "own_documents"
-]
+Kind = Literal["single", "list", "compare", "temporal", "followup", "chinese", "colloquial", "near_miss", "offtopic", "injection", "own_documents"]
 Split = Literal["dev", "test"]
 
 NEVER_ANSWERABLE = ("near_miss", "offtopic")

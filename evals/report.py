@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from evals.gate import Line
     from evals.run import Result, Row, Summary
 
-_STYLES = {"fell": "bold red", "other cases": "bold red", "rose": "green", "as expected": "dim"}
+_STYLES = {"fell": "bold red", "other cases": "bold red", "rose": "green"}
 
 
 def answers_table(summary: Summary) -> Table:
     """The figures by kind of question, by split and of all."""
-    table = _table("Answers", "kind", "cases", "right", "share", "95% interval", "R@1", "R@5", "MRR")
+    table = _table("Answers", "kind", "cases", "right", "share", "95%", "R@1", "R@5", "MRR")
     for rows in (summary.kinds, summary.splits, (summary.total,)):
         for row in rows:
-            interval = f"{row.low:.1%} to {row.high:.1%}"
-            table.add_row(row.name, str(row.cases), _right(row), _share(row.share), interval, *map(_figure, (row.found_1, row.found_5, row.mrr)))
+            found = map(_figure, (row.found_1, row.found_5, row.mrr))
+            table.add_row(row.name, str(row.cases), _right(row), _share(row.share), _interval(row.low, row.high), *found)
         table.add_section()
     return table
 
 
 def means_table(summary: Summary, *, times: bool = True) -> Table:
     """Citations, faithfulness, declining and, with `times`, latency."""
-    table = _table("All answers", "figure", "value", "95% interval")
+    table = _table("All answers", "figure", "value", "95%")
     means = {
         "citation precision": summary.citation_precision,
         "citation recall": summary.citation_recall,
         "faithfulness": summary.faithfulness,
     }
     for name, mean in means.items():
-        table.add_row(name, _share(mean.value), f"{_share(mean.low)} to {_share(mean.high)}")
+        table.add_row(name, _share(mean.value), _interval(mean.low, mean.high))
     declining = summary.abstention
     for name, value in (("precision", declining.precision), ("recall", declining.recall), ("balanced accuracy", declining.balanced_accuracy)):
         table.add_row(f"declining: {name}", _share(value), "")
@@ -66,9 +66,10 @@ def retrieval_table(figures: Mapping[str, float]) -> Table:
 
 
 def gate_table(lines: Sequence[Line]) -> Table:
-    """Each figure beside the committed one."""
-    table = _table("Against the committed figures", "figure", "now", "expected", "margin", "verdict")
-    for line in lines:
+    """The figures that are not as committed, each beside the committed one."""
+    others = [line for line in lines if line.verdict != "as expected"]
+    table = _table(f"{len(lines) - len(others)} of {len(lines)} figures are as committed", "figure", "now", "expected", "margin", "verdict")
+    for line in others:
         values = (_figure(line.figure), _figure(line.expected), f"{line.margin:.3f}")
         table.add_row(f"{line.section}: {line.name}", *values, line.verdict, style=_STYLES[line.verdict])
     return table
@@ -96,11 +97,14 @@ def bench_table(bench: Bench) -> Table:
 
 def _table(title: str, first: str, *others: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for name in others:
-        words = name in ("question", "status", "missing", "verdict")
-        table.add_column(name, justify="left" if words else "right", overflow="fold")
+    for name in (first, *others):
+        words = name in ("case", "question", "status", "missing")
+        table.add_column(name, justify="left" if words or name == first else "right", overflow="fold", no_wrap=not words)
     return table
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{100 * low:.1f} - {100 * high:.1f}"
 
 
 def _right(row: Row) -> str:

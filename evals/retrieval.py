@@ -24,9 +24,7 @@ STATEMENTS = 200
 Progress = Callable[[int, int], None]
 
 
-def retrieval(
-    folder: Path, chain: Chain, *, indexing: Progress = lambda done, total: None, asking: Progress = lambda done, total: None
-) -> dict[str, float]:
+def retrieval(folder: Path, chain: Chain, *, indexing: Progress = lambda done, total: None, asking: Progress = lambda done, total: None) -> dict[str, float]:
     """nDCG@5, nDCG@10, R@1, R@5, R@10 and MRR over the queries that have a relevant passage.
 
     The library of `chain` must be empty; it is filled with the passages, each of which ranks by its best statement.
@@ -49,14 +47,14 @@ def retrieval(
 
 
 def ranking(chain: Chain, query: dict[str, object]) -> list[str]:
-    """The passages found for a query, best first."""
+    """The passages found for a query, best first: those of the evidence, then those of the other hits."""
     question = str(query["text"]).strip()[:MAX_QUESTION]
     if not question:
         return []
     history = query.get("history") or []
     turns = tuple(Turn(turn["role"], turn["content"]) for turn in history)  # type: ignore[attr-defined]  # rows of JSON
-    hits = chain.find(Ask(question, turns, k=STATEMENTS)).hits
-    return list(dict.fromkeys(hit.text.id for hit in hits))
+    found = chain.find(Ask(question, turns, k=STATEMENTS))
+    return list(dict.fromkeys([item.text.id for item in found.evidence] + [hit.text.id for hit in found.hits]))
 
 
 def _scores(ranked: list[str], grades: dict[str, float]) -> dict[str, float]:

@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, get_args
 
 from assistant.chain import Ask, Chain
 from assistant.errors import HkaiError
 from assistant.records import Answer, Citation
 from corpus.readers import Unreadable, from_file
-from evals.cases import NEVER_ANSWERABLE, Case
+from evals.cases import NEVER_ANSWERABLE, Case, Kind
 from evals.metrics import Abstention, abstention, bootstrap, correct, holds, missing, percentile, precision, wilson
 from index.library import Library
 from index.search import Filters
@@ -181,7 +181,7 @@ def _labels(chain: Chain, text_id: str, start: int) -> tuple[str, ...]:
 
 def summary(results: Sequence[Result]) -> Summary:
     """The figures of a run."""
-    kinds = list(dict.fromkeys(result.case.kind for result in results))
+    kinds = [kind for kind in get_args(Kind) if any(result.case.kind == kind for result in results)]
     asked = [result for result in results if result.answer]
     told = [result for result in asked if result.case.kind != "injection"]
     times = [result.milliseconds for result in asked]

@@ -227,6 +227,12 @@ class Library:
         _write(self._manifest_file, json.dumps(asdict(manifest), ensure_ascii=False, indent=0))
 
 
+def passages(text: SourceText) -> list[tuple[str, str]]:
+    """Id and wording of every passage of a text that has a vector: its chunks, then its statements."""
+    pieces = [(chunk.id, chunk.text) for chunk in chunks(text)]
+    return pieces + [(identifier, passage) for identifier, _, passage in _statements(text)]
+
+
 def _statements(text: SourceText) -> Iterator[tuple[str, str, str]]:
     """Id, text id and searched text of each statement; the title goes with it, for sentences that shorten a name."""
     for number, statement in enumerate(text.statements):

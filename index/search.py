@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from corpus.text import Lang, SourceText, Statement
 from index.chunks import Chunk, statement_id
+from index.embedder import Vectors
 from index.library import Library, Shelf
 
 STATEMENTS, CHUNKS = 40, 15
@@ -77,6 +78,7 @@ class Hit:
 def search(
     library: Library,
     views: Sequence[View],
+    vectors: Vectors,
     *,
     k: int = 12,
     lang: Lang | None = None,
@@ -84,17 +86,13 @@ def search(
     filters: Filters = Filters(),
     weights: Weights = Weights(),
 ) -> list[Hit]:
-    """The `k` best statements, best first.
+    """The `k` best statements, best first; `vectors` holds the views' embeddings, a row each.
 
     Each index gives each view its best entries; scores are normalised to 0..1 (cosines between the lowest and the
     highest of the list, BM25 by the highest), the best view counts, and the signals are added by `weights`. A statement
     inherits its chunk's scores. `names` are ids of texts which the question names; `lang` is the language to prefer.
     """
-    views = [view for view in views if view.text.strip()]
-    if not views:
-        return []
     allowed = None if filters == Filters() else [identifier for identifier, text in library.texts.items() if filters.admits(text)]
-    vectors = library.embedder.questions([view.text for view in views])
 
     def gather(shelf: Shelf, k: int) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
         near = shelf.meaning.nearest(vectors, k, allowed)
@@ -127,6 +125,7 @@ def search(
             if lang and text.lang != lang and not text.own:
                 score *= weights.other_language
             signals["cosine"] = cosines.get(identifier, 0.0)
+            signals["other_language"] = float(bool(lang) and text.lang != lang and not text.own)
             hits.append(Hit(text, chunk, statement, number, score, signals))
     hits.sort(key=lambda hit: (-hit.score, hit.id))
     return _distinct(hits, k)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
 
@@ -17,24 +18,14 @@ from corpus.readers import from_file
 from corpus.text import SourceText
 from index.embedder import Embedder
 from index.library import Library
+from tests.hkai_process import ROOT, UNTIL_READY, Server, clean, serving
 
-ROOT = Path(__file__).parent.parent
 TEXTS = ROOT / "tests" / "texts"
 ARTICLE = TEXTS / "article.txt"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 hypothesis_settings.register_profile("hkai", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("hkai")
-
-
-def clean(environment: dict[str, str]) -> dict[str, str]:
-    """`environment` without what would set up hkai, a model or a proxy, and with the hub switched off."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name.startswith("HKAI_TEST_") or not (name.startswith(("HKAI_", "OPENAI_")) or name == "PORT" or name.lower().endswith("_proxy"))
-    }
-    return kept | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def pytest_configure() -> None:
@@ -84,9 +75,16 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def embedder() -> Embedder:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the default model's folder is made, once a session, or once for all sessions where HKAI_TEST_CACHE names a folder."""
+    kept = os.environ.get("HKAI_TEST_CACHE", "")
+    return Path(kept).absolute() if kept else tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def embedder(models: Path) -> Embedder:
     """The default model, loaded once."""
-    model = Embedder()
+    model = Embedder(cache=models)
     model.load()
     return model
 
@@ -104,6 +102,35 @@ def library(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts:
     made.add([from_file(ARTICLE)])
     made.sync(texts)
     return made
+
+
+# The real program
+
+
+@pytest.fixture(scope="session")
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`hkai serve`, which indexes the whole corpus once for all tests that need it; asked what it says before it is ready."""
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        server.wait("/healthz", 120)
+        with httpx.Client(base_url=server.url, trust_env=False) as client:
+            for path in ("/healthz", "/readyz", "/v1/texts"):
+                server.at_first[path] = client.get(path)
+            server.at_first["/v1/answer"] = client.post("/v1/answer", json={"question": "What is Cyberport?"})
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(starting: Server) -> Server:
+    """The same server, ready to answer."""
+    starting.wait("/readyz", UNTIL_READY)
+    return starting
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _start_early(request: pytest.FixtureRequest) -> None:
+    """The server indexes while the tests that do not need it run."""
+    if any("server" in getattr(item, "fixturenames", ()) and "starting" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("starting")
 
 
 # The browser

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def main() -> None:
     try:
         app()
     except HkaiError as error:
-        err.print(f"[red]{error.message}[/] {error.remedy}" if not error.remedy.startswith("[") else error.message)
+        err.print(f"[red]{escape(error.message)}[/] {escape(error.remedy)}")
         sys.exit(1)
 
 
@@ -130,7 +131,7 @@ def ingest(
         for name, found in documents(place, max_mb=parts.settings.max_file_mb):
             if isinstance(found, Unreadable):
                 failed += 1
-                err.print(f"[red]not added[/] {name}: {found}", markup=True)
+                err.print(f"[red]not added[/] {escape(name)}: {escape(str(found))}")
             else:
                 parts.library.add([found])
                 out.print(f"read {name}: {len(found.statements)} statements, id {found.id}", markup=False)

@@ -48,7 +48,12 @@ def test_the_small_texts_have_no_fault(folder: Path) -> None:
     [
         (SCHEME, "[^aiss-eligible]\n", "\n", "sentence without a footnote: In a November 2024 speech"),
         (SCHEME, "7 October 2024.[^aiss-opened-oct2024]", "7 October 2024.[^nowhere]", "footnote [^nowhere] is used but not defined"),
-        (SCHEME, "As of 2025, the AI Subsidy Scheme normally", "It normally", "sentence opens with a pronoun that nothing resolves when it stands alone: It normally"),
+        (
+            SCHEME,
+            "As of 2025, the AI Subsidy Scheme normally",
+            "It normally",
+            "sentence opens with a pronoun that nothing resolves when it stands alone: It normally",
+        ),
         (SCHEME_CHINESE, "截至2025年，人工智能資助計劃一般", "該計劃一般", "sentence opens with a pronoun"),
         (SCHEME, "computing power at Cyberport's", "computing power. Cyberport owns it. The", "two sentences share a footnote"),
         (SCHEME_CHINESE, "標價的70%。", "標價的70%。其餘自付。", "two sentences share a footnote"),
@@ -87,7 +92,11 @@ def test_faulty_front_matter_is_reported(folder: Path, old: str, new: str, fault
     [
         ("As of 2025. Official. <https://www.smelink", "As of 2025-13. Official. <https://www.smelink", "'2025-13' is not a date"),
         ("As of 2025. Official. <https://www.smelink", "As of 2027-01. Official. <https://www.smelink", "2027-01 lies after the text's own `updated`"),
-        ('[^aiss-eligible]: Digital Policy Office. "Opening', '[^aiss-eligible]: Digital Policy Office. "[Opening', "a title in square brackets is not a page's title"),
+        (
+            '[^aiss-eligible]: Digital Policy Office. "Opening',
+            '[^aiss-eligible]: Digital Policy Office. "[Opening',
+            "a title in square brackets is not a page's title",
+        ),
     ],
 )
 def test_a_faulty_page_is_reported_where_it_is_cited(folder: Path, old: str, new: str, fault: str) -> None:
@@ -115,13 +124,21 @@ def test_a_text_without_its_other_language_is_reported(folder: Path) -> None:
 
 def test_a_footnote_that_one_language_lacks_is_reported(folder: Path) -> None:
     path = folder / SCHEME_CHINESE
-    kept = [line.replace("[^aiss-eligible]", "[^aiss-opened-oct2024]") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("[^aiss-eligible]:")]
+    kept = [
+        line.replace("[^aiss-eligible]", "[^aiss-opened-oct2024]")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("[^aiss-eligible]:")
+    ]
     path.write_text("\n".join(kept), encoding="utf-8")
     assert f"{SCHEME_CHINESE}:1: footnote [^aiss-eligible] of the other language is missing here" in _faults(folder)
 
 
 def test_a_sentence_that_repeats_another_is_reported(folder: Path) -> None:
-    line = _replace(folder / "parks/cyberport.en.md", "Cyberport is managed by", "Cyberport has taken applications to the AI Subsidy Scheme from eligible organisations since 7 October 2024.[^cyberport-community-2024] Cyberport is managed by")
+    line = _replace(
+        folder / "parks/cyberport.en.md",
+        "Cyberport is managed by",
+        "Cyberport has taken applications to the AI Subsidy Scheme from eligible organisations since 7 October 2024.[^cyberport-community-2024] Cyberport is managed by",
+    )
     assert any(found.startswith(f"parks/cyberport.en.md:{line}: repeats ") and "almost word for word" in found for found in _faults(folder))
 
 
@@ -179,7 +196,9 @@ def test_the_whole_corpus_has_no_fault() -> None:
 
 def test_the_corpus_covers_both_languages_alike() -> None:
     ids = {text.id for text in load(CORPUS)}
-    assert {identifier.rsplit(".", 1)[0] for identifier in ids if identifier.endswith(".en")} == {identifier.rsplit(".", 1)[0] for identifier in ids if identifier.endswith(".zh")}
+    assert {identifier.rsplit(".", 1)[0] for identifier in ids if identifier.endswith(".en")} == {
+        identifier.rsplit(".", 1)[0] for identifier in ids if identifier.endswith(".zh")
+    }
 
 
 if FACTS:

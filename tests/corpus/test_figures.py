@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from corpus.figures import Figure, figures
 
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,15 @@ def test_a_range_of_years_is_its_two_ends() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("five approvals", "5"), ("twenty-five members", "25"), ("two hundred firms", "200"), ("three million users", "3000000"), ("五個項目", "5"), ("十二間公司", "12"), ("三百二十名學員", "320")],
+    [
+        ("five approvals", "5"),
+        ("twenty-five members", "25"),
+        ("two hundred firms", "200"),
+        ("three million users", "3000000"),
+        ("五個項目", "5"),
+        ("十二間公司", "12"),
+        ("三百二十名學員", "320"),
+    ],
 )
 def test_spelled_out_numbers_are_read_when_asked_for(text: str, value: str) -> None:
     assert Figure(value) in figures(text, words=True)

@@ -113,7 +113,10 @@ def test_a_sentence_without_a_footnote_is_kept_apart() -> None:
     assert reading.bare == ((12, "And a bare one."),)
 
 
-_BITS = st.one_of(st.text(max_size=12), st.sampled_from(["[^a]", "[^b][^a]", "\n", "\n\n", "- ", "# ", "---\n", FRONT, NOTE, "lang: ", "2026-99-99", "A sentence. ", "句子。", "[^a]: "]))
+_BITS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["[^a]", "[^b][^a]", "\n", "\n\n", "- ", "# ", "---\n", FRONT, NOTE, "lang: ", "2026-99-99", "A sentence. ", "句子。", "[^a]: "]),
+)
 
 
 @given(st.lists(_BITS, max_size=25).map("".join), st.booleans())

@@ -23,7 +23,7 @@ from ui.http import Readiness
 HERE = Path(__file__).parent
 LANGUAGES: list[tuple[str, Lang]] = [("English", "en"), ("繁體中文", "zh")]
 
-# A chip shows its card: that answer's group of cards, the card in view and marked. The browser's language is the first one.
+# A chip shows its card: that answer's group of cards, the card in view and marked.
 SCRIPT = """
 <script>
 document.addEventListener('click', (event) => {
@@ -40,6 +40,9 @@ document.addEventListener('click', (event) => {
 });
 </script>
 """
+
+READ_LANGUAGE = "() => localStorage.getItem('hkai-language') || (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en')"
+KEEP_LANGUAGE = "(lang) => { localStorage.setItem('hkai-language', lang); document.documentElement.lang = lang === 'zh' ? 'zh-HK' : 'en'; }"
 
 Messages = list[dict[str, Any]]
 
@@ -81,9 +84,16 @@ class _Page:
             with gr.Row(elem_id="main"):
                 with gr.Column(scale=3, min_width=320, elem_id="talk"):
                     chat = gr.Chatbot(
-                        show_label=False, elem_id="chat", height="calc(100vh - 24rem)", min_height="18rem", buttons=["copy"], latex_delimiters=[], layout="bubble", feedback_options=None,
-                        placeholder=_placeholder(words), sanitize_html=True,
-                    )  # fmt: skip
+                        show_label=False,
+                        elem_id="chat",
+                        height="calc(100vh - 24rem)",
+                        min_height="18rem",
+                        buttons=["copy"],
+                        latex_delimiters=[],
+                        layout="bubble",
+                        feedback_options=None,
+                        placeholder=_placeholder(words),
+                    )
                     following = gr.Dataset(components=["textbox"], samples=[], visible=False, label=words.try_next, elem_id="next", type="values")
                     with gr.Row(elem_id="ask"):
                         box = gr.Textbox(
@@ -111,15 +121,12 @@ class _Page:
                 for start in starts
             ]
             stop.click(lambda: (gr.update(visible=True), gr.update(visible=False)), None, [send, stop], cancels=runs, api_visibility="private")
-            clear.click(self.clear, lang, [chat, sources, following, conversation], show_progress="hidden", api_visibility="private")
+            emptied = [chat, sources, following, conversation]
+            gr.on([clear.click, chat.clear], self.clear, lang, emptied, show_progress="hidden", api_visibility="private")
             labels = [heading, box, send, stop, clear, side_title, examples, note, chat, following, sources]
             lang.change(self.translate, [lang, conversation], labels, show_progress="hidden", api_visibility="private")
-            page.load(
-                None, None, lang, js="() => (localStorage.getItem('hkai-language') || (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en'))",
-                api_visibility="private",
-            )  # fmt: skip
-            lang.change(None, lang, None, js="(lang) => { localStorage.setItem('hkai-language', lang); document.documentElement.lang = lang === 'zh' ? 'zh-HK' : 'en'; }",
-                        api_visibility="private")  # fmt: skip
+            page.load(None, None, lang, js=READ_LANGUAGE, api_visibility="private")
+            lang.change(None, lang, None, js=KEEP_LANGUAGE, api_visibility="private")
         return page
 
     def answer(self, text: str, chat: Messages, conversation: Conversation, lang: Lang) -> Iterator[tuple[Any, ...]]:

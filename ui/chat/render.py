@@ -11,14 +11,14 @@ from assistant.records import Answer, Citation
 from corpus.text import Source, SourceText
 from ui.chat.phrases import Phrases
 
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~$>:=^-]")
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~$>:=^.@-]")
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _BULLET = re.compile(r"^[-*] ")
 
 
 def plain(text: str) -> str:
     """Text as text: no HTML, no Markdown, no mathematics; line breaks kept."""
-    safe = escape(text.strip(), quote=True)
+    safe = escape(text.replace("\0", "").strip(), quote=True)
     safe = re.sub(r"&(amp|lt|gt|quot|#x27);", lambda entity: entity.group().replace("#", "\0"), safe)
     safe = _MARKDOWN.sub(lambda mark: f"&#{ord(mark.group())};", safe)
     return re.sub(r"\n+", "<br>", safe.replace("\0", "#"))

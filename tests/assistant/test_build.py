@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assistant.build import Parts, add_documents, build, open_index, sync_index
+from assistant.chain import Ask
+from assistant.errors import NotReady
+from assistant.settings import Settings
+from corpus.readers import from_bytes
+from corpus.text import SourceText
+from index.embedder import DEFAULT, MINILM
+
+
+def _settings(tmp_path: Path, **fields: object) -> Settings:
+    return Settings(data=tmp_path / "data", embedder=MINILM, **fields)
+
+
+def _nothing(done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture
+def parts(tmp_path: Path, texts: tuple[SourceText, ...]) -> Parts:
+    """The parts over an empty folder, with the small texts for a corpus."""
+    return replace(build(_settings(tmp_path)), corpus=texts)
+
+
+def test_building_loads_and_indexes_nothing(tmp_path: Path) -> None:
+    parts = build(_settings(tmp_path))
+    assert len(parts.corpus) >= 48
+    assert not parts.library.embedder.loaded
+    assert parts.library.texts == {}
+    assert parts.chain.library is parts.library
+    assert parts.chain.writer is None
+
+
+def test_the_embedder_keeps_its_files_with_the_data(tmp_path: Path) -> None:
+    parts = build(Settings(data=tmp_path / "elsewhere"))
+    assert parts.library.embedder.name == DEFAULT
+    parts.library.embedder.load()
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    shutil.rmtree(tmp_path / "elsewhere")
+
+
+def test_a_model_that_is_set_writes(tmp_path: Path) -> None:
+    parts = build(_settings(tmp_path, model="small", openai_base_url="http://127.0.0.1:1/v1"))
+    assert parts.chain.writer is not None
+    assert parts.chain.writer.name == "small"
+
+
+def test_an_index_is_built_then_opened_then_asked(parts: Parts, texts: tuple[SourceText, ...]) -> None:
+    assert sync_index(parts, _nothing).added == len(texts)
+    again = replace(build(parts.settings), corpus=texts)
+    open_index(again)
+    assert again.library.embedder.loaded
+    answer = again.chain.ask(Ask("What is the AI Subsidy Scheme?"))
+    assert answer.status == "answered"
+    assert answer.made_by.settings == parts.settings.fingerprint
+
+
+def test_documents_are_added(parts: Parts, texts: tuple[SourceText, ...]) -> None:
+    document = from_bytes(b"Zebras graze in the server hall of the airport.", "zebras.txt")
+    assert add_documents(parts, [document], _nothing).added == len(texts) + 1
+    assert document.id in parts.library.texts
+
+
+@pytest.mark.parametrize("what", ["missing", "stale", "embedder"])
+def test_an_index_that_does_not_fit_names_the_command(parts: Parts, texts: tuple[SourceText, ...], what: str) -> None:
+    if what != "missing":
+        sync_index(replace(parts, corpus=texts[:1]), _nothing)
+    if what == "embedder":
+        shutil.copytree(parts.settings.data, parts.settings.data.parent / "other")
+        parts = replace(build(Settings(data=parts.settings.data.parent / "other")), corpus=texts[:1])
+    with pytest.raises(NotReady, match="hkai ingest --rebuild") as caught:
+        open_index(parts)
+    assert caught.value.retryable
+
+
+def test_a_model_that_cannot_be_loaded_stops_with_what_to_do(tmp_path: Path, texts: tuple[SourceText, ...]) -> None:
+    parts = replace(build(Settings(data=tmp_path / "data", embedder="/no/such/model")), corpus=texts)
+    with pytest.raises(NotReady, match="HKAI_EMBEDDER"):
+        sync_index(parts, _nothing)
+
+
+def test_a_folder_that_cannot_be_written_stops_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    with pytest.raises(NotReady, match="Set HKAI_DATA to a folder of yours"):
+        build(Settings(data=tmp_path / "file" / "data"))
+
+
+def test_a_chroma_server_that_does_not_answer_stops_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match=r"Chroma cannot be opened at http://127\.0\.0\.1:1"):
+        build(_settings(tmp_path, chroma="http://127.0.0.1:1"))

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from assistant.chain import Ask, Chain
+from assistant.evidence import WEIGHTS, Weights, confidence, everyday, gather, load_weights, rank, statement_signs
+from assistant.question import Names, language, understand
+from assistant.records import Period, Question
+from index.embedder import DEFAULT, MINILM
+from index.library import Library
+from index.search import Hit, View, search
+from index.words import tokens
+
+
+def _hits(library: Library, question: Question, k: int = 40) -> list[Hit]:
+    return search(library, question.views, library.embedder.questions([view.text for view in question.views]), k=k, lang=question.lang)
+
+
+def _question(text: str, library: Library) -> Question:
+    return understand(text, (), Names(library.texts.values()))
+
+
+# The order of statements
+
+
+def test_ranking_is_the_weighted_sum_of_the_signs(library: Library) -> None:
+    question = _question("How many companies has Cyberport?", library)
+    hits = _hits(library, question)
+    weights = Weights({"said": 2.0, "figure": 1.0}, {}, 0.5)
+    ranked = rank(question, hits, library, weights)
+    assert {hit.id for hit in ranked} == {hit.id for hit in hits}
+    assert [hit.score for hit in ranked] == sorted((hit.score for hit in ranked), reverse=True)
+    rarity = {token: library.rarity(token) for token in tokens(question.standalone)}
+    for hit in ranked:
+        signs = statement_signs(question, hit, rarity)
+        assert hit.score == pytest.approx(2 * signs["said"] + signs["figure"])
+
+
+def test_signs_lie_between_nought_and_one(library: Library) -> None:
+    question = _question("What is Cyberport, and how many companies had it in 2024?", library)
+    rarity = {token: library.rarity(token) for token in tokens(question.standalone)}
+    for hit in _hits(library, question):
+        assert all(-0.01 <= value <= 1.01 for value in statement_signs(question, hit, rarity).values())
+
+
+def test_the_year_asked_for_is_a_sign(library: Library) -> None:
+    question = _question("How many companies had Cyberport in 2024?", library)
+    signs = {hit.statement.marks[0]: statement_signs(question, hit, {}) for hit in _hits(library, question) if hit.text.id == "cyberport.en"}
+    of_2024, of_2020 = signs["cyberport-community-2024"], signs["cyberport-state-level-incubator-2020"]
+    assert (of_2024["year"], of_2024["other_year"]) == (1, 0)
+    assert (of_2020["year"], of_2020["other_year"]) == (0, 1)
+
+
+def test_evidence_is_numbered_from_one_and_no_longer_than_asked(library: Library) -> None:
+    question = _question("What does the AI Subsidy Scheme pay for?", library)
+    evidence = gather(question, _hits(library, question), 5)
+    assert [item.number for item in evidence] == [1, 2, 3, 4, 5]
+    assert gather(question, [], 5) == ()
+
+
+def _approvals(library: Library) -> list[Hit]:
+    """The statements of one series, the oldest with the best score."""
+    text = library.texts["ai-subsidy-scheme.en"]
+    found = [at for at, statement in enumerate(text.statements) if statement.series == "aiss-approvals"]
+    assert len({text.statements[at].as_of for at in found}) > 2
+    return [Hit(text, library.chunks_of(text.id)[0], text.statements[at], at, 5.0 - 0.01 * place) for place, at in enumerate(found)]
+
+
+def test_of_a_series_the_newest_leads(library: Library) -> None:
+    question = Question("How many projects?", "How many projects?", (View("How many projects?"),), "en")
+    evidence = gather(question, _approvals(library), 9)
+    dates = [item.statement.as_of for item in evidence]
+    assert dates == sorted(dates, reverse=True)
+    assert [item.score for item in evidence] == sorted((item.score for item in evidence), reverse=True)
+
+
+def test_of_a_series_the_time_asked_for_keeps_its_place(library: Library) -> None:
+    question = Question("How many in 2025?", "How many in 2025?", (), "en", period=Period("2025", "2025"))
+    hits = _approvals(library)
+    assert [item.statement for item in gather(question, hits, 9)] == [hit.statement for hit in hits]
+
+
+def test_a_statement_far_behind_does_not_lead_for_being_new(library: Library) -> None:
+    hits = _approvals(library)
+    hits[-1] = replace(hits[-1], score=-20.0)
+    question = Question("How many projects?", "How many projects?", (), "en")
+    assert gather(question, hits, 9)[-1].statement == hits[-1].statement
+
+
+# Enough or not
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the AI Subsidy Scheme?",
+        "How much of the price of computing power does the AI Subsidy Scheme cover?",
+        "How many petaFLOPS has the AI Supercomputing Centre?",
+        "Which unicorns came from Cyberport?",
+        "人工智能資助計劃資助甚麼？",
+        "數碼港有幾多間企業？",
+    ],
+)
+def test_what_the_texts_say_is_enough(chain: Chain, question: str) -> None:
+    found = chain.find(Ask(question))
+    assert found.enough, found.confidence
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is the best pizza in Naples?", "Who won the World Cup in 1998?", "How do I repot an orchid?", "點樣整菠蘿包？", "明天天氣如何？", "asdf qwer zxcv"],
+)
+def test_what_the_texts_do_not_say_is_not_enough(chain: Chain, question: str) -> None:
+    found = chain.find(Ask(question))
+    assert not found.enough, found.confidence
+    assert 0 <= found.confidence <= 1
+
+
+def test_confidence_is_a_probability_however_far_the_signs_go() -> None:
+    for value in (-1e9, -1.0, 0.0, 1.0, 1e9):
+        assert 0 <= confidence({"bias": value}, Weights({}, {"bias": 1.0}, 0.5)) <= 1
+    assert confidence({"bias": 0.0}, Weights({}, {"bias": 1.0}, 0.5)) == 0.5
+
+
+# What was fitted
+
+
+@pytest.mark.parametrize("embedder", [DEFAULT, MINILM, "some/other-model"])
+def test_there_are_weights_for_every_embedder(embedder: str) -> None:
+    weights = load_weights(embedder)
+    assert 0 < weights.threshold < 1
+    assert weights.statement
+    assert weights.enough
+    assert (weights == load_weights(DEFAULT)) is (embedder != MINILM)
+
+
+def test_every_weight_is_that_of_a_sign(library: Library, chain: Chain) -> None:
+    question = _question("What is Cyberport?", library)
+    (hit, *_) = _hits(library, question)
+    weights = load_weights(DEFAULT, WEIGHTS)
+    assert set(weights.statement) <= set(statement_signs(question, hit, {}))
+
+
+def test_everyday_questions_are_in_both_languages() -> None:
+    questions = everyday()
+    assert {language(question)[0] for question in questions} == {"en", "zh"}
+    assert len(questions) == len(set(questions)) >= 20

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.question import OTHER_LANGUAGE, Names, kind, language, period, understand
+from assistant.records import Period, Turn
+from corpus.markdown import load
+from tests.conftest import TEXTS
+
+NAMES = Names(load(TEXTS))
+SCHEME = (Turn("user", "What is the AI Subsidy Scheme?"), Turn("assistant", "The AI Subsidy Scheme is a three-year scheme worth HK$3 billion. [1]"))
+SCHEME_CHINESE = (Turn("user", "人工智能資助計劃是甚麼？"), Turn("assistant", "人工智能資助計劃為期三年，涉款30億港元。[1]"))
+
+
+def _standalone(asked: str, *turns: Turn) -> str:
+    return understand(asked, turns, NAMES).standalone
+
+
+# Names
+
+
+def test_names_are_found_as_they_are_written_longest_first() -> None:
+    (name,) = NAMES.find("Who runs the ai subsidy scheme today?")
+    assert (name.written, name.topics) == ("ai subsidy scheme", ("ai-subsidy-scheme",))
+    (name,) = NAMES.find("Cyberport supercomputer")
+    assert name.topics == ("ai-supercomputing-centre",)
+
+
+@pytest.mark.parametrize("written", ["人工智能資助計劃", "人工智能资助计划", "AISS", "aiss", "ＡＩＳＳ"])
+def test_names_are_found_in_both_scripts_and_any_case(written: str) -> None:
+    assert [name.topics for name in NAMES.find(f"{written}?")] == [("ai-subsidy-scheme",)]
+
+
+def test_part_of_a_word_is_no_name() -> None:
+    assert NAMES.find("Cyberports and paiss") == []
+
+
+def test_a_title_is_given_in_the_language_asked_for() -> None:
+    assert NAMES.title("ai-subsidy-scheme", "zh") == "人工智能資助計劃"
+    assert NAMES.title("ai-subsidy-scheme", "en") == "The AI Subsidy Scheme"
+    assert NAMES.title("nowhere", "en") == "nowhere"
+
+
+def test_own_documents_bring_no_names(library) -> None:
+    assert Names(text for text in library.texts.values() if text.own).find("article.txt Cyberport") == []
+
+
+# Language, time and kind
+
+
+@pytest.mark.parametrize(
+    ("text", "lang", "foreign"),
+    [
+        ("What is Cyberport?", "en", False),
+        ("AISS", "en", False),
+        ("數碼港是甚麼？", "zh", False),
+        ("数码港是什么？", "zh", False),
+        ("Cyberport 係咩嚟？", "zh", False),
+        ("Combien coûte le programme de subvention pour les entreprises ?", "en", True),
+        ("Wie viel Geld bekommen kleine Firmen vom Staat?", "en", True),
+        ("サイバーポートとは何ですか", "en", True),
+        ("Что такое Киберпорт?", "en", True),
+    ],
+)
+def test_the_language_of_a_question(text: str, lang: str, foreign: bool) -> None:
+    assert language(text) == (lang, foreign)
+    question = understand(text, (), NAMES)
+    assert question.lang == lang
+    assert question.warnings == ((OTHER_LANGUAGE,) if foreign else ())
+
+
+def test_the_language_asked_for_goes_before_the_one_written_in() -> None:
+    assert understand("What is Cyberport?", (), NAMES, "zh").lang == "zh"
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("How many firms were there in 2024?", Period("2024", "2024")),
+        ("the 2024-25 Budget", Period("2024", "2024")),
+        ("from 2018 to 2023", Period("2018", "2023")),
+        ("2024年有幾多間？", Period("2024", "2024")),
+        ("the latest number", Period(latest=True)),
+        ("最新數字", Period(latest=True)),
+        ("How many firms?", Period()),
+        ("1300 petaFLOPS and 20241", Period()),
+    ],
+)
+def test_the_time_asked_about(text: str, time: Period) -> None:
+    assert period(text) == time
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("How much does the scheme pay?", "figure"),
+        ("When did it open?", "figure"),
+        ("資助幾多？", "figure"),
+        ("Which universities study AI?", "list"),
+        ("有哪些獨角獸？", "list"),
+        ("What is the difference between Cyberport and the Science Park?", "compare"),
+        ("數碼港同科學園有咩分別？", "compare"),
+        ("What is Cyberport?", "about"),
+        ("介紹數碼港", "about"),
+        ("Who may apply for the scheme?", "fact"),
+    ],
+)
+def test_the_form_of_answer_that_a_question_calls_for(text: str, form: str) -> None:
+    assert kind(text, NAMES.find(text)) == form
+
+
+# Alone and in a conversation
+
+
+def test_a_first_question_stands_alone() -> None:
+    question = understand("  Who runs the AI Subsidy Scheme? ", (), NAMES)
+    assert (question.asked, question.standalone) == ("Who runs the AI Subsidy Scheme?",) * 2
+    assert question.views[0].text == question.asked
+    assert question.names == ("ai-subsidy-scheme",)
+
+
+def test_a_name_brings_the_title_in_the_language_of_the_answer() -> None:
+    assert any("數碼港人工智能超算中心" in view.text for view in understand("AISC 有幾多算力？", (), NAMES).views)
+
+
+@pytest.mark.parametrize(
+    ("asked", "turns", "wanted"),
+    [
+        ("And how much is it?", SCHEME, ["AI Subsidy Scheme"]),
+        ("Who runs it?", SCHEME, ["AI Subsidy Scheme"]),
+        ("What are its rules?", SCHEME, ["AI Subsidy Scheme's rules"]),
+        ("Who can apply to the scheme?", SCHEME, ["AI Subsidy Scheme"]),
+        ("How many projects?", SCHEME, ["projects", "AI Subsidy Scheme"]),
+        ("What about Cyberport?", SCHEME, ["What is", "Cyberport"]),
+        ("What about HKSTP?", (Turn("user", "How many companies has Cyberport?"), Turn("assistant", "2,300. [1]")), ["How many companies", "HKSTP"]),
+        ("No, I meant the AI Supercomputing Centre.", SCHEME, ["What is", "AI Supercomputing Centre"]),
+        ("How about 2025?", (Turn("user", "How many companies had Cyberport in 2024?"), Turn("assistant", "2,100. [1]")), ["companies", "Cyberport", "2025"]),
+        ("佢資助幾多？", SCHEME_CHINESE, ["人工智能資助計劃", "幾多"]),
+        ("咁數碼港呢？", SCHEME_CHINESE, ["數碼港"]),
+        ("該計劃由誰負責？", SCHEME_CHINESE, ["人工智能資助計劃"]),
+    ],
+)
+def test_a_follow_up_is_completed_from_the_turns_before(asked: str, turns: tuple[Turn, ...], wanted: list[str]) -> None:
+    question = understand(asked, turns, NAMES)
+    assert all(word in question.standalone for word in wanted), question.standalone
+    assert asked in [view.text for view in question.views]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "What is Cyberport's electricity bill?",
+        "Which airports use robots to carry the luggage of passengers?",
+        "機場如何使用機械人搬運旅客行李？",
+    ],
+)
+def test_a_new_question_stays_as_it_is(asked: str) -> None:
+    assert _standalone(asked, *SCHEME) == asked
+
+
+def test_a_change_of_subject_is_taken_at_its_word() -> None:
+    assert _standalone("On another topic: who runs the airport?", *SCHEME) == "who runs the airport?"
+
+
+def test_an_ordinal_points_at_the_list_before() -> None:
+    turns = (Turn("user", "Which bodies matter?"), Turn("assistant", "- Cyberport [1]\n- The AI Supercomputing Centre [2]\n- The AI Subsidy Scheme [3]"))
+    assert "AI Supercomputing Centre" in _standalone("Tell me about the second one.", *turns)
+    assert "AI Subsidy Scheme" in _standalone("Tell me about the third.", *turns)
+
+
+def test_the_conversation_is_followed_over_several_turns() -> None:
+    turns = (*SCHEME, Turn("user", "What about Cyberport?"), Turn("assistant", "Cyberport is managed by a company. [1]"))
+    assert "Cyberport" in _standalone("How many companies does it have?", *turns)
+
+
+def test_two_turns_of_one_role_and_empty_ones_do_no_harm() -> None:
+    turns = (Turn("user", "Hello."), SCHEME[0], Turn("assistant", ""), Turn("assistant", "A scheme. [1]"), Turn("assistant", "Worth HK$3 billion. [1]"))
+    assert "AI Subsidy Scheme" in _standalone("How much is it?", *turns)
+
+
+def test_of_a_long_conversation_the_last_turns_count() -> None:
+    turns = (*(Turn("user", f"Question {number} about robots?") for number in range(2000)), *SCHEME)
+    assert "AI Subsidy Scheme" in _standalone("How much is it?", *turns)
+    assert "AI Subsidy Scheme" in _standalone("How much is it?", Turn("user", "x" * 900_000), *SCHEME)
+
+
+_WORDS = st.lists(
+    st.one_of(
+        st.text(max_size=8),
+        st.sampled_from(["it", "the second one", "what about", "no, I meant", "AISS", "Cyberport", "佢", "呢？", "2024", "另外", "- a\n- b", "?"]),
+    ),
+    max_size=8,
+).map(" ".join)
+
+
+@given(_WORDS, st.lists(st.builds(Turn, st.sampled_from(["user", "assistant"]), _WORDS), max_size=5))
+def test_any_message_is_understood_and_searched_for_as_it_was_asked(asked: str, turns: list[Turn]) -> None:
+    question = understand(asked, turns, NAMES)
+    assert question.asked == asked.strip()
+    assert question.asked in [view.text for view in question.views]
+    assert all(0 < view.weight <= 1 for view in question.views)

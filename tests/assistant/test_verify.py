@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.question import Names
+from assistant.records import Draft, Evidence, Sentence
+from assistant.verify import Verified, sentences, verify
+from index.library import Library
+
+RATE = "As of 2025, the AI Subsidy Scheme normally met 70% of the list price of computing power at Cyberport's AI Supercomputing Centre."
+OPENED = "Cyberport has taken applications to the AI Subsidy Scheme from eligible organisations since 7 October 2024."
+UNICORNS = "Six unicorns had come from Cyberport by Peter Yan's count of 2023: GOGOX, Klook, WeLab, TNG, Animoca Brands and ZA International."
+
+
+@pytest.fixture(scope="module")
+def evidence(library: Library) -> tuple[Evidence, ...]:
+    found = []
+    for number, sentence in enumerate((RATE, OPENED, UNICORNS), 1):
+        text, at = next((text, at) for text in library.texts.values() for at, statement in enumerate(text.statements) if statement.text == sentence)
+        chunk = next(chunk for chunk in library.chunks_of(text.id) if chunk.first <= at < chunk.last)
+        found.append(Evidence(number, text, chunk, text.statements[at], 1.0))
+    return tuple(found)
+
+
+def _verified(library: Library, evidence: tuple[Evidence, ...], *written: tuple[str, tuple[int, ...]]) -> Verified:
+    draft = Draft(tuple(Sentence(" " if at else "", text, cited) for at, (text, cited) in enumerate(written)), "model", "small")
+    return verify(draft, evidence, Names(library.texts.values()), library.embedder)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "cited"),
+    [
+        (RATE, (1,)),
+        ("The AI Subsidy Scheme covers 70% of the price of computing power.", (1,)),
+        ("The AISS pays 70 per cent of the list price of computing power.", (1,)),
+        ("Applications to the AI Subsidy Scheme opened in October 2024.", (2,)),
+        ("Cyberport has produced six unicorns, among them Klook and WeLab.", (3,)),
+        ("The AI Subsidy Scheme has taken applications since 2024 and pays 70% of the price of computing power.", (1, 2)),
+        ("自2024年10月起，數碼港接受人工智能資助計劃（AI Subsidy Scheme）的申請，Cyberport takes applications.", (2,)),
+    ],
+)
+def test_a_sentence_that_its_source_bears_out_stays(library: Library, evidence: tuple[Evidence, ...], sentence: str, cited: tuple[int, ...]) -> None:
+    found = _verified(library, evidence, (sentence, cited))
+    assert [verdict.verdict for verdict in found.verdicts] == ["supported"], found.verdicts
+    assert found.text.startswith(sentence)
+    assert [item.statement for item in found.cited] == [evidence[number - 1].statement for number in cited]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "cited", "reason"),
+    [
+        ("The AI Subsidy Scheme covers 75% of the price of computing power.", (1,), "75 % is not in what it cites"),
+        ("Applications to the AI Subsidy Scheme opened on 8 October 2024.", (2,), "2024-10-08 date is not in what it cites"),
+        ("The AI Subsidy Scheme covers 70% of the price of computing power.", (2,), "70 % is not in what it cites"),
+        ("Cyberport brought forth six unicorns, and the AI Supercomputing Centre helped them.", (3,), "AI Supercomputing Centre is not in what it cites"),
+        ("Whales sing in the cold sea at night.", (1,), "its meaning is far from what it cites"),
+        ("The AI Subsidy Scheme covers 70% of the price of computing power.", (), "cites nothing"),
+        ("The AI Subsidy Scheme covers 70% of the price of computing power.", (9,), "cites nothing"),
+    ],
+)
+def test_a_sentence_that_its_source_does_not_bear_out_is_dropped(
+    library: Library, evidence: tuple[Evidence, ...], sentence: str, cited: tuple[int, ...], reason: str
+) -> None:
+    found = _verified(library, evidence, (RATE, (1,)), (sentence, cited))
+    assert [(verdict.verdict, verdict.reason) for verdict in found.verdicts] == [("supported", ""), ("unsupported", reason)]
+    assert sentence not in found.text
+    assert found.dropped == 1
+
+
+def test_citations_are_numbered_anew_in_the_order_of_the_text(library: Library, evidence: tuple[Evidence, ...]) -> None:
+    found = _verified(library, evidence, (UNICORNS, (3,)), ("Whales sing in the cold sea at night.", (2,)), (RATE, (1, 9, 1)), (UNICORNS, (3,)))
+    assert found.text == f"{UNICORNS} [1] {RATE} [2] {UNICORNS} [1]"
+    assert [(item.number, item.statement.text) for item in found.cited] == [(1, UNICORNS), (2, RATE)]
+    assert [verdict.citations for verdict in found.verdicts] == [(1,), (), (2,), (1,)]
+
+
+def test_nothing_is_left_of_nothing(library: Library, evidence: tuple[Evidence, ...]) -> None:
+    assert _verified(library, evidence) == Verified("", (), (), 0)
+
+
+# What a model wrote, cut into sentences
+
+
+@pytest.mark.parametrize(
+    ("written", "cut"),
+    [
+        ("One. [1] Two. [2][3]", [("One.", (1,)), ("Two.", (2, 3))]),
+        ("One [1]. Two [2].", [("One", (1,)), ("Two", (2,))]),
+        ("One. Two. [1]", [("One.", ()), ("Two.", (1,))]),
+        ("One. [1] [2]", [("One.", (1, 2))]),
+        ("- One. [1]\n- Two. [2]", [("One.", (1,)), ("Two.", (2,))]),
+        ("一句。[1]二句。[2]", [("一句。", (1,)), ("二句。", (2,))]),
+        ("一句[1]。二句[2]。", [("一句", (1,)), ("二句", (2,))]),
+        ("One. [1] Bare.", [("One.", (1,)), ("Bare.", ())]),
+        ("[1]", []),
+        ("", []),
+    ],
+)
+def test_sentences_keep_the_citations_that_follow_them(written: str, cut: list[tuple[str, tuple[int, ...]]]) -> None:
+    assert [(sentence.text, sentence.cited) for sentence in sentences(written)] == cut
+
+
+def test_lists_and_paragraphs_keep_their_form() -> None:
+    written = "- One. [1]\n- Two. [2]\n\nThree. [3]"
+    assert "".join(map(str, sentences(written))).strip() == written
+
+
+@given(
+    st.lists(st.one_of(st.text(max_size=10), st.sampled_from(["[1]", "[2][3]", "One. ", "二句。", "\n- ", "\n\n", "[12345]", "[x]"])), max_size=12).map("".join)
+)
+def test_any_writing_is_cut_without_losing_a_word(written: str) -> None:
+    cut = sentences(written)
+    assert all(sentence.text.strip() == sentence.text != "" for sentence in cut)
+    assert all(0 <= number <= 9999 for sentence in cut for number in sentence.cited)

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from assistant.chain import Chain
+from evals.bench import bench
+
+
+def test_every_time_stands_beside_its_floor(chain: Chain) -> None:
+    measured = bench(chain, ["What is the AI Subsidy Scheme?", "Who runs Cyberport?"], rounds=1, texts=2)
+    names = [timing.name for timing in measured.timings]
+    assert names[0].startswith("floor")
+    assert len(names) == 3
+    assert all(0 < timing.p50 <= timing.p95 for timing in measured.timings)
+    assert measured.megabytes > 50
+    assert 0 < measured.build.encoding_chunks < measured.build.encoding_all
+    assert measured.build.building > 0

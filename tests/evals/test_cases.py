@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.cases import load, load_all
+
+GOOD: dict[str, Any] = {
+    "id": "one",
+    "kind": "single",
+    "lang": "en",
+    "split": "dev",
+    "question": "How much?",
+    "answerable": True,
+    "required": [["70%"]],
+    "right": ["aiss-subsidy-rate"],
+}
+
+
+def _write(path: Path, *rows: dict[str, Any] | str) -> Path:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def _without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+def test_a_good_set_is_read(tmp_path: Path) -> None:
+    turn = {"role": "user", "content": "Hello"}
+    file = _write(tmp_path / "set.jsonl", GOOD, "", {**GOOD, "id": "two", "kind": "followup", "history": [turn]})
+    one, two = load(file, {"aiss-subsidy-rate"})
+    assert (one.id, one.required, one.history) == ("one", (("70%",),), ())
+    assert (two.history[0].role, two.history[0].content) == ("user", "Hello")
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ("{not json", "Invalid JSON"),
+        ("[]", "object"),
+        (_without("question"), "question: Field required"),
+        ({**GOOD, "kind": "riddle"}, "kind: Input should be"),
+        ({**GOOD, "lang": "fr"}, "lang: Input should be"),
+        ({**GOOD, "split": "train"}, "split: Input should be"),
+        ({**GOOD, "colour": "red"}, "colour: Unexpected"),
+        ({**GOOD, "history": [{"role": "system", "content": ""}]}, "history.0.role: Input should be"),
+        ({**GOOD, "question": "  "}, "may not be empty"),
+        ({**GOOD, "required": []}, "`required` is empty"),
+        ({**GOOD, "required": [[]]}, "empty group"),
+        ({**GOOD, "required": [["a", ""]]}, "empty alternative"),
+        ({**GOOD, "forbidden": [""]}, "`forbidden` has an empty string"),
+        ({**GOOD, "right": []}, "`right` is empty"),
+        ({**GOOD, "right": ["no-such"]}, "no text carries the label 'no-such'"),
+        ({**GOOD, "kind": "offtopic"}, "is not answerable"),
+        ({**GOOD, "answerable": False}, "is answerable"),
+        ({**GOOD, "kind": "near_miss", "answerable": False}, "are of answerable cases"),
+        ({**GOOD, "kind": "followup"}, "`history` is empty"),
+        ({**GOOD, "kind": "own_documents"}, "`documents` are what makes"),
+        ({**GOOD, "kind": "own_documents", "documents": ["gone.txt"]}, "there is no document gone.txt"),
+    ],
+)
+def test_a_malformed_line_is_named_with_its_place(tmp_path: Path, row: dict[str, Any] | str, what: str) -> None:
+    file = _write(tmp_path / "set.jsonl", {**GOOD, "id": "before"}, row)
+    with pytest.raises(ValueError, match="set") as caught:
+        load(file, {"aiss-subsidy-rate"})
+    assert f"{file}:2: " in str(caught.value)
+    assert what in str(caught.value)
+
+
+def test_every_fault_of_every_file_is_named(tmp_path: Path) -> None:
+    first = _write(tmp_path / "a.jsonl", GOOD, "{", {**GOOD, "id": "x", "kind": "riddle"})
+    second = _write(tmp_path / "b.jsonl", GOOD)
+    with pytest.raises(ValueError, match="Invalid JSON") as caught:
+        load_all([first, second, tmp_path / "none.jsonl", _write(tmp_path / "empty.jsonl")])
+    lines = str(caught.value).splitlines()
+    places = [f"{first}:2", f"{first}:3", f"{second}:1", f"{tmp_path / 'none.jsonl'}:0", f"{tmp_path / 'empty.jsonl'}:0"]
+    assert [line.split(": ")[0] for line in lines] == places
+    assert f"already that of {first}:1" in lines[2]
+
+
+def test_a_document_is_found_beside_its_set(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("A note.", encoding="utf-8")
+    file = _write(tmp_path / "set.jsonl", {**GOOD, "kind": "own_documents", "right": [], "documents": ["notes.txt"]})
+    assert load(file)[0].documents == (str(tmp_path / "notes.txt"),)

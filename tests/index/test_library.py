@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corpus.readers import from_bytes, from_file
+from corpus.text import SourceText
+from index.embedder import MINILM, Embedder
+from index.library import Library, LibraryError
+from index.search import View, search
+from tests.conftest import ARTICLE
+
+Texts = tuple[SourceText, ...]
+
+
+class _Renamed(Embedder):
+    """The same model under another name."""
+
+    def __init__(self, embedder: Embedder, name: str) -> None:
+        super().__init__(name)
+        self._model = embedder.load()
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    """The smaller model: here it matters what is kept, not what is near."""
+    return Embedder(MINILM)
+
+
+@pytest.fixture(scope="module")
+def few(texts: Texts) -> Texts:
+    """The beginnings of four texts."""
+    return tuple(replace(text, statements=text.statements[:3]) for text in texts[:4])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, few: Texts) -> Library:
+    """A library of `few` and of the article; no test may change it."""
+    made = Library(tmp_path_factory.mktemp("small"), embedder)
+    made.add([from_file(ARTICLE)])
+    made.sync(few)
+    return made
+
+
+@pytest.fixture
+def folder(small: Library, tmp_path: Path) -> Path:
+    """A copy of the small library's folder, to be changed."""
+    shutil.copytree(small.folder, tmp_path / "library")
+    return tmp_path / "library"
+
+
+def _held(library: Library) -> dict[str, tuple[object, ...]]:
+    """What both indexes answer to a few queries: everything that a search can see."""
+    seen: dict[str, tuple[object, ...]] = {"version": (library.version,)}
+    for name, shelf in (("chunks", library.chunks), ("statements", library.statements)):
+        vectors = library.embedder.questions(["Which universities?", "算力"])
+        near = [[(identifier, round(cosine, 4)) for identifier, cosine in row] for row in shelf.meaning.nearest(vectors, 500)]
+        words = [{identifier for identifier, _ in shelf.words.best(query, 500)} for query in ("Cyberport universities scheme", "超算中心")]
+        seen[name] = (shelf.meaning.count(), shelf.words.count(), [sorted(row) for row in near], words)
+    return seen
+
+
+def test_a_second_sync_changes_nothing_and_says_so(folder: Path, embedder: Embedder, few: Texts) -> None:
+    files = {path: path.stat().st_mtime_ns for path in (folder / "manifest.json", *(folder / "words").rglob("*.json"))}
+    library = Library(folder, embedder)
+    seen: list[tuple[int, int]] = []
+    changes = library.sync(few, lambda done, total: seen.append((done, total)))
+    assert not changes.any
+    assert str(changes) == "Nothing changed: 5 texts are up to date."
+    assert seen == []
+    assert files == {path: path.stat().st_mtime_ns for path in files}
+
+
+def test_the_first_sync_reports_its_progress(tmp_path: Path, embedder: Embedder, few: Texts) -> None:
+    seen: list[tuple[int, int]] = []
+    changes = Library(tmp_path / "new", embedder).sync(few[:2], lambda done, total: seen.append((done, total)))
+    assert (changes.added, changes.updated, changes.removed, changes.unchanged) == (2, 0, 0, 0)
+    assert seen[0] == (0, 2)
+    assert seen[-1] == (2, 2)
+
+
+def test_both_indexes_hold_every_chunk_and_statement(library: Library) -> None:
+    statements = sum(len(text.statements) for text in library.texts.values())
+    assert library.statements.meaning.count() == library.statements.words.count() == statements
+    chunks = sum(len(library.chunks_of(text_id)) for text_id in library.texts)
+    assert library.chunks.meaning.count() == library.chunks.words.count() == chunks
+
+
+def test_a_changed_text_is_updated_in_both_indexes(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    text = few[0]
+    old = text.statements[0]
+    sentence = "Zebras graze in the server hall."
+    changed = replace(text, statements=(replace(old, text=sentence, start=0, end=len(sentence)), *text.statements[1:]))
+    changes = library.sync([changed, *few[1:]])
+    assert (changes.added, changes.updated, changes.removed, changes.unchanged) == (0, 1, 0, 4)
+    assert [identifier for identifier, _ in library.statements.words.best("zebras", 3)] == [f"{text.id}:0"]
+    assert library.statements.meaning.nearest(embedder.questions([f"{text.title}: {sentence}"]), 1)[0][0][0] == f"{text.id}:0"
+    found = library.statement(f"{text.id}:0")
+    assert found is not None
+    assert found.text == sentence
+    fresh = Library(folder.parent / "fresh", embedder)
+    fresh.add(library.own())
+    fresh.sync([changed, *few[1:]])
+    assert _held(library) == _held(fresh)
+
+
+def test_a_removed_text_is_gone_from_both_indexes(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    before = library.version
+    changes = library.sync(few[1:])
+    gone = few[0].id
+    assert (changes.added, changes.updated, changes.removed) == (0, 0, 1)
+    assert library.version not in ("", before)
+    assert gone not in library.texts
+    assert library.statement(f"{gone}:0") is None
+    assert library.chunk(f"{gone}#0") is None
+    vectors = embedder.questions([few[0].title])
+    for shelf in (library.chunks, library.statements):
+        ids = {identifier for identifier, _ in (*shelf.meaning.nearest(vectors, 500)[0], *shelf.words.best(few[0].title, 500))}
+        assert ids
+        assert not any(identifier.startswith(gone) for identifier in ids)
+
+
+@pytest.mark.parametrize("at", [0, 24, 25])
+def test_an_interrupted_sync_is_finished_by_the_next(tmp_path: Path, embedder: Embedder, few: Texts, at: int) -> None:
+    short = [replace(few[number % 4], id=f"text-{number}.en", statements=few[number % 4].statements[:1]) for number in range(25)]
+
+    class Killed(BaseException):
+        pass
+
+    def kill(done: int, total: int) -> None:
+        if done >= at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Library(tmp_path / "killed", embedder).sync(short, kill)
+    with pytest.raises(LibraryError, match="hkai ingest --rebuild"):
+        Library(tmp_path / "killed", embedder).open(short)
+    again, fresh = Library(tmp_path / "killed", embedder), Library(tmp_path / "fresh", embedder)
+    assert again.sync(short).any
+    fresh.sync(short)
+    assert _held(again) == _held(fresh)
+    assert not Library(tmp_path / "killed", embedder).sync(short).any
+
+
+def test_an_interrupted_update_is_finished_by_the_next(folder: Path, embedder: Embedder, few: Texts) -> None:
+    changed = [replace(few[0], statements=few[0].statements[:2]), *few[2:]]
+
+    class Killed(BaseException):
+        pass
+
+    def kill(done: int, total: int) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        Library(folder, embedder).sync(changed, kill)
+    again = Library(folder, embedder)
+    again.sync(changed)
+    fresh = Library(folder.parent / "fresh", embedder)
+    fresh.add(again.own())
+    fresh.sync(changed)
+    assert _held(again) == _held(fresh)
+
+
+def test_opening_reads_what_was_synced(folder: Path, embedder: Embedder, few: Texts, small: Library) -> None:
+    opened = Library(folder, embedder)
+    opened.open(few)
+    assert opened.version == small.version
+    assert _held(opened) == _held(small)
+
+
+def test_opening_without_an_index_names_the_command(tmp_path: Path, embedder: Embedder, few: Texts) -> None:
+    with pytest.raises(LibraryError, match=r"There is no index yet\. Run `hkai ingest --rebuild`"):
+        Library(tmp_path / "new", embedder).open(few)
+
+
+def test_opening_with_other_texts_names_the_command(folder: Path, embedder: Embedder, few: Texts) -> None:
+    with pytest.raises(LibraryError, match=r"not that of the present texts\. Run `hkai ingest --rebuild`"):
+        Library(folder, embedder).open(few[1:])
+
+
+def test_opening_with_another_embedder_names_the_command_and_syncing_rebuilds(folder: Path, embedder: Embedder, few: Texts) -> None:
+    other = _Renamed(embedder, "another-model")
+    with pytest.raises(LibraryError, match=r"made with the embedder 'multilingual-e5-small', not 'another-model'\. Run `hkai ingest --rebuild`"):
+        Library(folder, other).open(few)
+    library = Library(folder, other)
+    assert library.sync(few).added == 5
+    opened = Library(folder, other)
+    opened.open(few)
+    assert opened.version == library.version
+
+
+class _Narrow(_Renamed):
+    """Vectors of another length."""
+
+    def _encode(self, texts: list[str], kind: str) -> np.ndarray:
+        return super()._encode(texts, kind)[:, :64]
+
+
+def test_syncing_rebuilds_also_for_vectors_of_another_length(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, _Narrow(embedder, "narrow-model"))
+    assert library.sync(few).added == 5
+    assert search(library, [View("the scheme")], library.embedder.questions(["the scheme"]))
+
+
+@pytest.mark.parametrize("lost", ["chroma", "words", "manifest.json"])
+def test_a_part_that_was_lost_is_made_again(folder: Path, embedder: Embedder, few: Texts, small: Library, lost: str) -> None:
+    path = folder / lost
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    again = Library(folder, embedder)
+    assert again.sync(few).added == 5
+    assert _held(again) == _held(small)
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", "null", '{"texts": 1}', '{"embedder": "x", "texts": {}, "format": 1, "more": 2}'])
+def test_a_garbled_manifest_means_that_there_is_no_index(folder: Path, embedder: Embedder, few: Texts, manifest: str) -> None:
+    (folder / "manifest.json").write_text(manifest, encoding="utf-8")
+    with pytest.raises(LibraryError, match="hkai ingest --rebuild"):
+        Library(folder, embedder).open(few)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, embedder: Embedder) -> None:
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    with pytest.raises(LibraryError, match=r"file/data cannot be written .*Set HKAI_DATA to a folder of yours"):
+        Library(tmp_path / "file" / "data", embedder)
+
+
+# Documents of the user's own
+
+
+def test_an_own_document_is_kept_whole(library: Library) -> None:
+    (kept,) = library.own()
+    article = from_file(ARTICLE)
+    assert replace(kept, updated=article.updated) == article
+    assert library.texts[kept.id] == kept
+
+
+def test_own_documents_outlive_a_rebuild(folder: Path, embedder: Embedder, few: Texts) -> None:
+    (folder / "manifest.json").unlink()
+    library = Library(folder, embedder)
+    library.sync(few)
+    assert [text.id for text in library.texts.values() if text.own] == [text.id for text in library.own()]
+
+
+def test_a_document_is_added_replaced_and_removed(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    for sentence, found in (("Zebras graze in the hall.", "zebras"), ("Lions sleep in the hall.", "lions")):
+        document = from_bytes(sentence.encode(), "animals.txt")
+        library.add([document])
+        changes = library.sync(few)
+        assert (changes.added + changes.updated, changes.unchanged) == (1, 5)
+        assert [identifier for identifier, _ in library.statements.words.best("zebras lions", 3)] == [f"{document.id}:0"]
+        assert library.statements.words.best(found, 3)
+    assert library.remove(document.id)
+    assert library.sync(few).removed == 1
+    assert library.statements.words.best("zebras lions", 3) == []
+    assert not library.remove(document.id)
+
+
+@pytest.mark.parametrize("identifier", ["nowhere", "../manifest", "ai-subsidy-scheme.en", "", "a/b"])
+def test_only_own_documents_can_be_removed(folder: Path, embedder: Embedder, identifier: str) -> None:
+    assert not Library(folder, embedder).remove(identifier)
+    assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["texts"]
+
+
+# What is asked of it
+
+
+def test_rarity_runs_from_common_to_unknown(library: Library) -> None:
+    (common,), (rare,), (unknown,) = (words for words in (["cyberport"], ["hkcmcl"], ["zebra"]))
+    assert 0 <= library.rarity(common) < library.rarity(unknown) <= 1
+    assert library.knows(common)
+    assert not library.knows(unknown)
+    assert not library.knows(rare)  # an alias stands in no statement
+
+
+@pytest.mark.parametrize("identifier", ["nowhere.en#0", "ai-subsidy-scheme.en#999"])
+def test_a_chunk_that_is_not_there_is_none(library: Library, identifier: str) -> None:
+    assert library.chunk(identifier) is None

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from index.library import Library
+from index.search import Filters, Hit, View, Weights, search
+
+
+def _search(library: Library, views: list[View], **options: Any) -> list[Hit]:
+    return search(library, views, library.embedder.questions([view.text for view in views]), **options)
+
+
+def _texts(hits: list[Hit]) -> set[str]:
+    return {hit.text.id for hit in hits}
+
+
+@pytest.mark.parametrize(
+    ("query", "lang", "answer"),
+    [
+        ("What share of computing power does the AI Subsidy Scheme pay for?", "en", "normally met 70% of the list price"),
+        ("capacity of the supercomputing centre in December 2025", "en", "stood at 3,000 petaFLOPS"),
+        ("Which unicorns came from Cyberport?", "en", "GOGOX, Klook, WeLab"),
+        ("Which universities lead research on artificial intelligence?", "en", "the University of Hong Kong (HKU)"),
+        ("人工智能資助計劃資助算力的幾成？", "zh", "算力標價的70%"),
+        ("數碼港有哪些獨角獸？", "zh", "GOGOX、Klook、WeLab"),
+        ("数码港有哪些独角兽？", "zh", "GOGOX、Klook、WeLab"),
+    ],
+)
+def test_the_statement_that_answers_is_among_the_first_three(library: Library, query: str, lang: str, answer: str) -> None:
+    hits = _search(library, [View(query)], lang=lang)
+    assert any(answer in hit.statement.text for hit in hits[:3]), [hit.statement.text for hit in hits[:3]]
+
+
+def test_a_hit_leads_to_its_text_chunk_and_statement(library: Library) -> None:
+    for hit in _search(library, [View("Cyberport unicorns 獨角獸")], k=30):
+        assert hit.text.statements[hit.number] == hit.statement
+        assert library.statement(hit.id) == hit.statement
+        assert library.chunk(hit.chunk.id) == hit.chunk
+        assert hit.chunk.first <= hit.number < hit.chunk.last
+
+
+def test_hits_are_sorted_and_their_score_is_the_weighted_sum_of_their_signals(library: Library) -> None:
+    weights = Weights(meaning_statement=1.0, words_statement=0.5, meaning_chunk=0.25, words_chunk=0.125, name=2.0, other_language=1.0)
+    hits = _search(library, [View("the price of computing power")], k=50, names=["cyberport.en"], weights=weights)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    for hit in hits:
+        of = hit.signals
+        assert all(0 <= of[name] <= 1 for name in ("meaning_statement", "words_statement", "meaning_chunk", "words_chunk", "name"))
+        total = of["meaning_statement"] + 0.5 * of["words_statement"] + 0.25 * of["meaning_chunk"] + 0.125 * of["words_chunk"] + 2.0 * of["name"]
+        assert hit.score == pytest.approx(total)
+        assert of["name"] == (hit.text.id == "cyberport.en")
+
+
+def test_at_most_k_statements_are_found(library: Library) -> None:
+    assert len(_search(library, [View("Cyberport")], k=3)) == 3
+
+
+def test_a_second_view_adds_what_it_finds(library: Library) -> None:
+    first, second = View("blockchain companies"), View("electricity bill")
+    together = _search(library, [first, second], k=8)
+    for view in (first, second):
+        assert _search(library, [view], k=1)[0].statement in [hit.statement for hit in together]
+
+
+def test_a_lighter_view_counts_less(library: Library) -> None:
+    heavy = _search(library, [View("blockchain companies"), View("electricity bill", 0.1)], k=1)[0]
+    light = _search(library, [View("blockchain companies", 0.1), View("electricity bill")], k=1)[0]
+    assert "blockchain" in heavy.statement.text
+    assert "electricity" in light.statement.text
+
+
+def test_the_language_asked_in_is_preferred(library: Library) -> None:
+    for lang, other in (("en", "zh"), ("zh", "en")):
+        hits = _search(library, [View("Cyberport 數碼港")], k=5, lang=lang)
+        plain = _search(library, [View("Cyberport 數碼港")], k=50)
+        held = {hit.id: hit.score for hit in plain}
+        assert all(hit.score == pytest.approx(held[hit.id] * 0.75) for hit in hits if hit.text.lang == other and hit.id in held)
+        assert any(hit.text.lang == lang for hit in hits)
+
+
+def test_a_statement_with_the_same_footnotes_comes_once_in_a_language(library: Library) -> None:
+    hits = _search(library, [View("Cyberport unicorns 獨角獸")], k=50)
+    keys = [(hit.text.lang, *hit.statement.marks) for hit in hits if hit.statement.marks]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("filters", "held"),
+    [
+        (Filters(topic="parks"), {"cyberport.en", "cyberport.zh"}),
+        (Filters(topic="parks", lang="zh"), {"cyberport.zh"}),
+        (Filters(topic="nowhere"), set()),
+    ],
+)
+def test_filters_leave_only_the_texts_they_admit(library: Library, filters: Filters, held: set[str]) -> None:
+    assert _texts(_search(library, [View("Cyberport and its money 數碼港")], k=50, filters=filters)) == held
+
+
+def test_own_documents_can_be_searched_alone_or_left_out(library: Library) -> None:
+    query = [View("universities and incubators")]
+    assert all(hit.text.own for hit in _search(library, query, k=50, filters=Filters(own=True)))
+    assert _search(library, query, k=50, filters=Filters(own=True))
+    assert not any(hit.text.own for hit in _search(library, query, k=50, filters=Filters(own=False)))
+
+
+def test_a_period_admits_only_statements_of_that_time(library: Library) -> None:
+    hits = _search(library, [View("Cyberport companies")], k=50, filters=Filters(since="2025", until="2025-10"))
+    assert hits
+    assert all("2025" <= hit.statement.as_of <= "2025-10" or hit.statement.as_of.startswith("2025-10") for hit in hits)
+    assert any(hit.statement.as_of.startswith("2025-") for hit in hits)
+
+
+def test_a_publisher_admits_only_its_statements(library: Library) -> None:
+    hits = _search(library, [View("projects approved")], k=50, filters=Filters(publisher="dot dot news"))
+    assert hits
+    assert all(any(source.publisher == "Dot Dot News" for source in hit.statement.sources) for hit in hits)
+
+
+@pytest.mark.parametrize("query", ["Cyberport", "數碼港 " * 500, "?", "\x00", "😀", "'; DROP TABLE", "a" * 4000])
+def test_any_query_is_searched(library: Library, query: str) -> None:
+    assert all(hit.score >= 0 for hit in _search(library, [View(query)]))

@@ -1,0 +1,143 @@
+"""The one fake: a server that speaks OpenAI's protocol and answers as it was told, on a real socket."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one request gets: pieces of text as a stream, or a refusal. `pieces` may depend on the request.
+
+    `cut` ends the connection after the pieces without saying that they are all; `hang` sends nothing more until the
+    server is closed; `body` stands in for the whole stream.
+    """
+
+    pieces: Sequence[str] | Callable[[dict[str, Any]], Sequence[str]] = ()
+    status: int = 200
+    cut: bool = False
+    hang: bool = False
+    body: bytes | None = None
+
+
+class ModelServer:
+    """Gives `replies` in turn, the last one again and again; keeps what was asked in `requests`."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.closed = threading.Event()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """The base URL, as `OPENAI_BASE_URL` takes it."""
+        return f"http://127.0.0.1:{self._http.server_port}/v1"
+
+    def script(self, *replies: Reply) -> None:
+        """What the next requests get."""
+        self.replies = list(replies)
+        self.requests.clear()
+
+    def close(self) -> None:
+        self.closed.set()
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                server.requests.append(request)
+                server.keys.append(self.headers["authorization"])
+                reply = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
+                self.close_connection = True
+                with suppress(BrokenPipeError, ConnectionResetError):  # the client has heard enough
+                    self._refuse(reply) if reply.status != 200 else self._stream(reply, request)
+
+            def _refuse(self, reply: Reply) -> None:
+                body = json.dumps({"error": {"message": "no", "type": "refused", "code": str(reply.status)}}).encode()
+                self.send_response(reply.status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.send_header("retry-after-ms", "1")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def _stream(self, reply: Reply, request: dict[str, Any]) -> None:
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+                if reply.body is not None:
+                    self._send(reply.body)
+                else:
+                    for piece in reply.pieces(request) if callable(reply.pieces) else reply.pieces:
+                        self._send(_event(request, {"role": "assistant", "content": piece}, None))
+                if reply.hang:
+                    server.closed.wait(60)
+                    return
+                if reply.cut:
+                    return
+                if reply.body is None:
+                    self._send(_event(request, {}, "stop"))
+                    self._send(b"data: [DONE]\n\n")
+                self._send(b"")
+
+            def _send(self, data: bytes) -> None:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                self.wfile.flush()
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        return Handler
+
+
+def _event(request: dict[str, Any], delta: dict[str, str], finish: str | None) -> bytes:
+    chunk = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": request["model"],
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+@contextmanager
+def model_server() -> Iterator[ModelServer]:
+    """A server for as long as the block lasts."""
+    server = ModelServer()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def evidence_of(request: dict[str, Any]) -> list[str]:
+    """The numbered statements that a request gives the model, without number and publisher."""
+    lines = request["messages"][-1]["content"].split("<evidence>\n")[1].split("\n</evidence>")[0].split("\n")
+    return [re.sub(r"^\[\d+\] (.*?[.。!?]) \(.*\)$", r"\1", line) for line in lines]
+
+
+def first_two(request: dict[str, Any]) -> list[str]:
+    """An answer that says the first two statements word for word, in small pieces."""
+    answer = " ".join(f"{statement} [{number}]" for number, statement in enumerate(evidence_of(request)[:2], 1))
+    return [answer[at : at + 7] for at in range(0, len(answer), 7)]

@@ -1,0 +1,58 @@
+"""What the tests of the faces share: a folder of data of one's own, and the command line in this process."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.hkai_process import Server
+from ui.cli import main
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command of `hkai` in this process."""
+
+    def call(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["hkai", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Said(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def data(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the server, as `HKAI_DATA`; only to be read."""
+    monkeypatch.setenv("HKAI_DATA", str(server.data))
+    return server.data
+
+
+@pytest.fixture
+def own_data(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, to be changed."""
+    shutil.copytree(server.data, tmp_path / "data", ignore=shutil.ignore_patterns("models", "*.lock"))
+    (tmp_path / "data" / "models").symlink_to(server.data / "models")
+    monkeypatch.setenv("HKAI_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from index.embedder import DEFAULT
+from tests.hkai_process import Server
+
+SCHEME = "What is the AI Subsidy Scheme?"
+
+
+@pytest.fixture(scope="module")
+def http(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
+        yield client
+
+
+def _answer(http: httpx.Client, question: str, **fields: object) -> dict[str, Any]:
+    reply = http.post("/v1/answer", json={"question": question, **fields})
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def _refused(reply: httpx.Response, status: int, code: str) -> str:
+    """The message of an error, after a look at its form."""
+    assert reply.status_code == status, reply.text
+    body = reply.json()
+    assert set(body) == {"code", "message", "remedy", "retryable"}
+    assert body["code"] == code
+    assert body["message"]
+    assert body["remedy"]
+    return body["message"]
+
+
+# Answers
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        (SCHEME, "en"),
+        ("What does the AI Subsidy Scheme pay for?", "en"),
+        ("How much computing power does the AI Supercomputing Centre have?", "en"),
+        ("人工智能資助計劃資助甚麼？", "zh"),
+        ("数码港有哪些独角兽？", "zh"),
+    ],
+)
+def test_every_sentence_is_cited_and_every_quote_stands_in_its_text(http: httpx.Client, question: str, language: str) -> None:
+    answer = _answer(http, question)
+    assert (answer["status"], answer["language"], answer["mode"]) == ("answered", language, "quotes")
+    citations = answer["citations"]
+    assert len(citations) >= 2
+    assert citations[0]["text_id"].endswith(f".{language}")
+    assert [citation["number"] for citation in citations] == list(range(1, len(citations) + 1))
+    for citation in citations:
+        text = http.get(f"/v1/texts/{citation['text_id']}").json()
+        assert text["text"][citation["start"] : citation["end"]] == citation["quote"]
+        assert text["text_sha256"] == citation["text_sha256"]
+        assert citation["quote"] in answer["answer"]
+        assert citation["title"] == text["title"]
+        assert citation["heading"].startswith(text["title"])
+        assert citation["sources"]
+        assert all(source["url"] or source["kind"] == "copy" for source in citation["sources"])
+    numbers = [int(number) for number in re.findall(r"\[(\d+)\]", answer["answer"])]
+    assert list(dict.fromkeys(numbers)) == [citation["number"] for citation in citations]
+    assert [verdict["verdict"] for verdict in answer["verdicts"]] == ["supported"] * len(answer["verdicts"])
+    assert answer["answer"].endswith("]")
+
+
+def test_an_answer_says_what_made_it(http: httpx.Client) -> None:
+    made_by = _answer(http, SCHEME)["made_by"]
+    assert made_by["embedder"] == DEFAULT
+    assert re.fullmatch(r"[0-9a-f]{12}", made_by["index"])
+    assert re.fullmatch(r"[0-9a-f]{8}", made_by["settings"])
+
+
+def test_the_same_question_has_the_same_answer(http: httpx.Client) -> None:
+    first, second = _answer(http, SCHEME), _answer(http, SCHEME)
+    assert {**first, "timings_ms": {}} == {**second, "timings_ms": {}}
+    assert all(lap >= 0 for lap in first["timings_ms"].values())
+
+
+@pytest.mark.parametrize("question", ["What is the best pizza in Naples?", "Who won the World Cup in 1998?", "點樣整菠蘿包？"])
+def test_what_is_not_known_is_declined_without_citations(http: httpx.Client, question: str) -> None:
+    answer = _answer(http, question)
+    assert (answer["status"], answer["citations"], answer["verdicts"]) == ("not_found", [], [])
+    assert answer["answer"]
+
+
+def test_a_follow_up_is_answered_for_what_it_means(http: httpx.Client) -> None:
+    history = [{"role": "user", "content": SCHEME}, {"role": "assistant", "content": "A three-year scheme. [1]"}]
+    answer = _answer(http, "Who runs it?", history=history)
+    assert "AI Subsidy Scheme" in answer["standalone_question"]
+    assert any(citation["text_id"].startswith("ai-subsidy-scheme") for citation in answer["citations"])
+
+
+def test_two_turns_of_one_role_running_are_taken(http: httpx.Client) -> None:
+    history = [
+        {"role": "user", "content": "Hello."},
+        {"role": "user", "content": SCHEME},
+        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": "A scheme."},
+    ]
+    assert "AI Subsidy Scheme" in _answer(http, "Who runs it?", history=history)["standalone_question"]
+
+
+def test_a_thousand_turns_are_taken(http: httpx.Client) -> None:
+    history = [{"role": "user", "content": f"Question {number}?"} for number in range(998)]
+    history += [{"role": "user", "content": SCHEME}, {"role": "assistant", "content": "A scheme."}]
+    assert "AI Subsidy Scheme" in _answer(http, "Who runs it?", history=history)["standalone_question"]
+
+
+def test_the_language_of_the_answer_can_be_chosen(http: httpx.Client) -> None:
+    answer = _answer(http, SCHEME, language="zh")
+    assert answer["language"] == "zh"
+    assert any(citation["text_id"].endswith(".zh") for citation in answer["citations"])
+
+
+def test_a_question_in_another_language_is_answered_in_english_with_a_note(http: httpx.Client) -> None:
+    answer = _answer(http, "Qu'est-ce que le AI Subsidy Scheme et combien paie-t-il aux universités pour leurs calculs ?")
+    assert answer["language"] == "en"
+    assert any("English and Chinese" in warning for warning in answer["warnings"])
+
+
+def test_fewer_statements_can_be_asked_for(http: httpx.Client) -> None:
+    assert len(_answer(http, SCHEME, k=1)["citations"]) == 1
+
+
+def test_the_model_mode_without_a_model_says_what_to_do(http: httpx.Client) -> None:
+    reply = http.post("/v1/answer", json={"question": SCHEME, "mode": "model"})
+    assert "No language model is configured" in _refused(reply, 422, "bad_input")
+    assert "HKAI_MODEL" in reply.json()["remedy"]
+
+
+def test_html_in_a_question_is_only_text(http: httpx.Client) -> None:
+    question = "<script>alert(1)</script> What is the AI Subsidy Scheme?"
+    assert _answer(http, question)["standalone_question"] == question
+
+
+# The stream
+
+
+def _events(http: httpx.Client, question: str, **fields: object) -> list[tuple[str, Any]]:
+    with http.stream("POST", "/v1/answer", json={"question": question, **fields}, headers={"accept": "text/event-stream"}) as reply:
+        assert reply.status_code == 200
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        blocks = "".join(reply.iter_text()).replace("\r\n", "\n").strip().split("\n\n")
+    events = []
+    for block in blocks:
+        fields_of = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        events.append((fields_of["event"], json.loads(fields_of["data"])))
+    return events
+
+
+def test_the_stream_gives_question_evidence_tokens_and_the_answer_last(http: httpx.Client) -> None:
+    events = _events(http, SCHEME)
+    names = [name for name, _ in events]
+    assert names[:2] == ["question", "evidence"]
+    assert set(names[2:-1]) == {"token"}
+    assert names[-1] == "answer"
+    streamed, answer = dict(events), _answer(http, SCHEME)
+    assert {**streamed["answer"], "timings_ms": {}} == {**answer, "timings_ms": {}}
+    assert streamed["question"] == SCHEME
+    evidence = {citation["quote"] for citation in streamed["evidence"]}
+    assert evidence >= {citation["quote"] for citation in answer["citations"]}
+    written = "".join(data for name, data in events if name == "token")
+    assert all(citation["quote"] in written for citation in answer["citations"])
+
+
+def test_the_stream_of_a_question_that_is_declined_has_no_evidence(http: httpx.Client) -> None:
+    events = _events(http, "What is the best pizza in Naples?")
+    assert [name for name, _ in events] == ["question", "token", "answer"]
+    assert events[-1][1]["status"] == "not_found"
+
+
+def test_an_error_in_the_stream_is_an_event(http: httpx.Client) -> None:
+    name, data = _events(http, SCHEME, mode="model")[-1]
+    assert name == "error"
+    assert data["code"] == "bad_input"
+    assert set(data) == {"code", "message", "remedy", "retryable"}
+
+
+# Search and texts
+
+
+def test_search_gives_chunks_best_first(http: httpx.Client) -> None:
+    hits = http.post("/v1/search", json={"query": "AI Subsidy Scheme rate of subsidy", "k": 5}).json()["hits"]
+    assert len(hits) == 5
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    assert len({hit["chunk_id"] for hit in hits}) == 5
+    assert any("70%" in hit["text"] for hit in hits)
+    for hit in hits:
+        assert set(hit) == {"chunk_id", "text_id", "title", "heading", "text", "score"}
+        assert hit["chunk_id"].startswith(f"{hit['text_id']}#")
+        assert hit["text"].startswith(hit["heading"])
+
+
+@pytest.mark.parametrize(
+    ("filters", "admits"),
+    [
+        ({"topic": "funding"}, lambda text: text["topic"] == "funding"),
+        ({"lang": "zh"}, lambda text: text["lang"] == "zh"),
+        ({"topic": "parks", "lang": "en"}, lambda text: (text["topic"], text["lang"]) == ("parks", "en")),
+        (
+            {"publisher": "Cyberport"},
+            lambda text: "Cyberport" in str([source["publisher"] for statement in text["statements"] for source in statement["sources"]]),
+        ),
+        ({"from": "2025-01", "to": "2025-12"}, lambda text: any("2025-01" <= statement["as_of"] < "2026" for statement in text["statements"])),
+        ({"own": False}, lambda text: not text["own"]),
+    ],
+)
+def test_search_can_be_narrowed(http: httpx.Client, filters: dict[str, object], admits: Any) -> None:
+    hits = http.post("/v1/search", json={"query": "money for start-ups", "k": 10, "filters": filters}).json()["hits"]
+    assert hits
+    assert all(admits(http.get(f"/v1/texts/{hit['text_id']}").json()) for hit in hits)
+
+
+def test_own_documents_are_none_here(http: httpx.Client) -> None:
+    assert http.post("/v1/search", json={"query": "money", "filters": {"own": True}}).json() == {"hits": []}
+
+
+def test_search_follows_a_conversation(http: httpx.Client) -> None:
+    history = [{"role": "user", "content": SCHEME}]
+    hits = http.post("/v1/search", json={"query": "Who runs it?", "history": history, "k": 3}).json()["hits"]
+    assert any(hit["text_id"].startswith("ai-subsidy-scheme") for hit in hits)
+
+
+def test_the_texts_are_listed_and_shown_whole(http: httpx.Client) -> None:
+    listed = http.get("/v1/texts").json()["texts"]
+    assert len(listed) >= 48
+    assert {text["lang"] for text in listed} == {"en", "zh"}
+    (summary,) = (text for text in listed if text["id"] == "ai-subsidy-scheme.en")
+    whole = http.get("/v1/texts/ai-subsidy-scheme.en").json()
+    assert summary["statements"] == len(whole["statements"])
+    assert all(summary[field] == whole[field] for field in ("id", "lang", "title", "topic", "aliases", "updated", "own"))
+    for statement in whole["statements"]:
+        assert whole["text"][statement["start"] : statement["end"]] == statement["text"]
+
+
+# The state of the server
+
+
+def test_before_it_is_ready_it_lives_and_says_so(server: Server) -> None:
+    at_first = server.at_first
+    assert (at_first["/healthz"].status_code, at_first["/healthz"].json()["status"]) == (200, "ok")
+    assert (at_first["/readyz"].status_code, at_first["/readyz"].json()["status"]) == (503, "loading")
+    for path in ("/v1/answer", "/v1/texts"):
+        assert "still being built" in _refused(at_first[path], 503, "not_ready")
+        assert at_first[path].json()["retryable"]
+
+
+def test_once_it_is_ready_it_says_so(http: httpx.Client) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert http.get(path).json() == {"status": "ok", "detail": ""}
+
+
+def test_the_interface_is_described(http: httpx.Client) -> None:
+    paths = http.get("/openapi.json").json()["paths"]
+    assert {"/v1/answer", "/v1/search", "/v1/texts", "/v1/texts/{text_id}", "/healthz", "/readyz"} <= set(paths)
+
+
+def test_its_log_holds_no_traceback(http: httpx.Client, server: Server) -> None:
+    _answer(http, SCHEME)
+    assert "Traceback" not in server.log.read_text(encoding="utf-8")
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"question": ""}, "question"),
+        ({"question": " \n\t"}, "question"),
+        ({"question": "x" * 20_000}, "question"),
+        ({"question": None}, "question"),
+        ({"question": 7}, "question"),
+        ({}, "question"),
+        ({"question": "Why?", "colour": "red"}, "colour"),
+        ({"question": "Why?", "history": [{"role": "robot", "content": "x"}]}, "history.0.role"),
+        ({"question": "Why?", "history": [{"role": "user"}]}, "history.0.content"),
+        ({"question": "Why?", "history": [{"role": "user", "content": "x", "name": "me"}]}, "history.0.name"),
+        ({"question": "Why?", "history": "none"}, "history"),
+        ({"question": "Why?", "language": "fr"}, "language"),
+        ({"question": "Why?", "mode": "magic"}, "mode"),
+        ({"question": "Why?", "k": 0}, "k"),
+        ({"question": "Why?", "k": 51}, "k"),
+        (["question"], "body"),
+    ],
+)
+def test_a_wrong_question_is_refused_by_the_name_of_its_field(http: httpx.Client, body: object, field: str) -> None:
+    assert f"`{field}`" in _refused(http.post("/v1/answer", json=body), 422, "bad_input")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"query": ""}, "query"),
+        ({"query": "x", "k": 500}, "k"),
+        ({"query": "x", "filters": {"colour": "red"}}, "filters.colour"),
+        ({"query": "x", "filters": {"from": "yesterday"}}, "filters.from"),
+        ({"query": "x", "filters": {"lang": "fr"}}, "filters.lang"),
+        ({"query": "x", "filters": {"own": "maybe"}}, "filters.own"),
+    ],
+)
+def test_a_wrong_search_is_refused_by_the_name_of_its_field(http: httpx.Client, body: object, field: str) -> None:
+    assert f"`{field}`" in _refused(http.post("/v1/search", json=body), 422, "bad_input")
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b"question=Why", b'{"question": "Why?"'])
+def test_what_is_no_json_is_refused(http: httpx.Client, body: bytes) -> None:
+    reply = http.post("/v1/answer", content=body, headers={"content-type": "application/json"})
+    assert re.search(r"not valid JSON|`body`", _refused(reply, 422, "bad_input"))
+
+
+def test_more_than_a_thousand_turns_are_too_many(http: httpx.Client) -> None:
+    history = [{"role": "user", "content": "x"}] * 1_001
+    assert "`history` has 1,001 turns" in _refused(http.post("/v1/answer", json={"question": "Why?", "history": history}), 413, "too_large")
+    assert "1,001" in _refused(http.post("/v1/search", json={"query": "Why?", "history": history}), 413, "too_large")
+
+
+def test_a_megabyte_is_taken_and_more_is_too_much(http: httpx.Client) -> None:
+    turn = {"role": "user", "content": "x" * 999_000}
+    _answer(http, SCHEME, history=[turn])
+    turn["content"] = "x" * 1_000_001
+    assert "1,000,000 bytes" in _refused(http.post("/v1/answer", json={"question": SCHEME, "history": [turn]}), 413, "too_large")
+
+
+def test_a_body_of_unknown_length_is_measured_as_it_comes(http: httpx.Client) -> None:
+    def body(size: int) -> Iterator[bytes]:
+        yield b'{"question": "' + SCHEME.encode() + b'", "history": [{"role": "user", "content": "'
+        for _ in range(size // 1000):
+            yield b"x" * 1000
+        yield b'"}]}'
+
+    headers = {"content-type": "application/json"}
+    assert http.post("/v1/answer", content=body(50_000), headers=headers).status_code == 200
+    _refused(http.post("/v1/answer", content=body(2_000_000), headers=headers), 413, "too_large")
+
+
+@pytest.mark.parametrize("identifier", ["nowhere.en", "..%2F..%2Fetc%2Fpasswd", "%00", "<script>"])
+def test_a_text_that_is_not_there_is_not_found(http: httpx.Client, identifier: str) -> None:
+    reply = http.get(f"/v1/texts/{identifier}")
+    assert reply.status_code == 404
+    if reply.headers["content-type"].startswith("application/json") and "code" in reply.json():
+        assert "GET /v1/texts lists them" in reply.json()["remedy"]
+
+
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/search"])
+def test_a_question_must_be_posted(http: httpx.Client, path: str) -> None:
+    assert http.get(path).status_code in (404, 405)  # the chat page below answers for what has no route

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from assistant.records import Citation
+from corpus.text import Source, SourceText
+from index.library import Library
+from ui.chat.phrases import PHRASES
+from ui.chat.render import answer_html, plain, question_html, sources_html
+
+ENGLISH = PHRASES["en"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "![x](https://evil.example/x.png)",
+    "[click](javascript:alert(1))",
+    "# heading\n* bullet\n1. one\n> quote\n---\n```\ncode\n```",
+    "$$x^2$$ and \\(y\\) and `code` and **bold** and _thin_ and ~~gone~~",
+    "| a | b |\n|---|---|\n| 1 | 2 |",
+    "</div></mark><a href='//evil.example'>x</a>",
+    '" onclick="alert(1)',
+    "&lt;script&gt; &#60;b&#62; &amp;lt;",
+    "https://evil.example and www.evil.example and a@evil.example",
+]
+
+
+class _Reader(HTMLParser):
+    """The tags, their attributes and the text of some HTML, as a browser would read them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _plain_words(text: str) -> str:
+    return re.sub(r"[\s\0]+", "", text)
+
+
+# Text as text
+
+
+@given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(HOSTILE), max_size=3).map(" ".join)))
+@example("\0")
+@example("&\0x27;")
+@example("&#x27;")
+def test_nothing_in_plain_text_is_live(text: str) -> None:
+    html = plain(text)
+    assert set(_Reader(html).tags) <= {"br"}
+    assert _plain_words(_Reader(html).text) == _plain_words(text.strip())
+    assert not re.search(r"[<>](?!br>|\b)|[*_`$\\\[\](){}!|~]", html.replace("<br>", ""))
+    for line in html.split("<br>"):
+        assert not re.match(r"\s*(?:[#>+-]|\d+[.)]\s|={2,})", line)
+
+
+@given(st.text(max_size=80))
+def test_entities_in_plain_text_are_only_those_that_escape(text: str) -> None:
+    assert unescape(plain(text).replace("<br>", "\n")).split() == text.replace("\0", "").split()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_question_is_shown_as_it_was_asked(text: str) -> None:
+    read = _Reader(question_html(text))
+    assert set(read.tags) <= {"div", "br"}
+    assert read.attributes == [("class", "asked")]
+    assert _plain_words(read.text) == _plain_words(text)
+
+
+# Answers
+
+
+def test_citations_become_chips() -> None:
+    html = answer_html("One. [1] Two. [2][3]", 7, phrases=ENGLISH)
+    assert re.findall(r'<a class="cite" href="#(source-\d+-\d+)"', html) == ["source-7-1", "source-7-2", "source-7-3"]
+    assert _plain_words(_Reader(html).text) == "One.1Two.23"
+
+
+def test_lists_and_paragraphs_become_html() -> None:
+    html = answer_html("First. [1]\n\n- One. [2]\n- Two. [3]\n\nLast. [4]", 1, phrases=ENGLISH)
+    assert [tag for tag in _Reader(html).tags if tag != "a"] == ["div", "p", "ul", "li", "li", "p"]
+
+
+def test_warnings_and_the_question_searched_for_are_shown() -> None:
+    html = answer_html("One. [1]", 1, searched="How much is <b>it</b>?", warnings=["Left <i>out</i>."], phrases=ENGLISH)
+    assert f"{ENGLISH.searched_for}: How much is <b>it</b>?" in _Reader(html).text
+    assert "Left <i>out</i>." in _Reader(html).text
+    assert not {"b", "i"} & set(_Reader(html).tags)
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from([*HOSTILE, "[1]", "[23]", "[1234]", "\n- ", "\n\n"]), max_size=4).map(" ".join)), st.booleans())
+def test_nothing_in_an_answer_is_live_but_its_chips(text: str, warned: bool) -> None:
+    read = _Reader(answer_html(text, 3, searched=text, warnings=[text] if warned else [], phrases=ENGLISH))
+    assert set(read.tags) <= {"div", "p", "ul", "li", "a", "br"}
+    for name, value in read.attributes:
+        assert name in ("class", "href", "aria-label")
+        assert name != "href" or re.fullmatch(r"#source-3-\d{1,3}", value)
+
+
+# Sources
+
+
+@pytest.fixture(scope="module")
+def held(library: Library) -> dict[str, SourceText]:
+    return library.texts
+
+
+def _citation(text: SourceText, at: int, number: int = 1) -> Citation:
+    statement = text.statements[at]
+    return Citation(number, text.id, text.title, text.title, statement.text, statement.start, statement.end, statement.as_of, statement.sources, text.sha256)
+
+
+def _marks(html: str) -> Iterator[str]:
+    for mark in re.findall(r"<mark>(.*?)</mark>", html, re.DOTALL):
+        yield unescape(mark)
+
+
+def test_a_card_marks_the_quote_between_its_neighbours(held: dict[str, SourceText]) -> None:
+    text = held["ai-subsidy-scheme.en"]
+    html = sources_html([(1, [_citation(text, 3)])], held, ENGLISH)
+    assert list(_marks(html)) == [text.statements[3].text]
+    shown = _Reader(html).text
+    assert text.statements[2].text in shown
+    assert text.statements[4].text in shown
+    assert text.statements[5].text not in shown  # under the next heading
+    assert 'id="source-1-1"' in html
+    assert "As of 2025" in shown
+
+
+def test_a_quote_from_a_text_that_has_changed_stands_alone(held: dict[str, SourceText]) -> None:
+    text = held["ai-subsidy-scheme.en"]
+    citation = _citation(text, 3)
+    for now in ({}, {text.id: replace(text, text="x" + text.text)}):
+        html = sources_html([(1, [citation])], now, ENGLISH)
+        assert list(_marks(html)) == [citation.quote]
+        assert text.statements[2].text not in _Reader(html).text
+
+
+def test_pages_are_linked_with_publisher_date_and_kind(held: dict[str, SourceText]) -> None:
+    html = sources_html([(1, [_citation(held["ai-subsidy-scheme.en"], 5)])], held, ENGLISH)
+    assert re.search(r'<a href="https://www\.bastillepost\.com/[^"]+" target="_blank" rel="noopener noreferrer">', html)
+    shown = _Reader(html).text
+    assert all(word in shown for word in ("Bastille Post (HKSAR press release)", "published 2024-10-07", "press and others"))
+
+
+def test_a_copy_has_no_link_and_says_so(held: dict[str, SourceText]) -> None:
+    html = sources_html([(1, [_citation(held["cyberport.en"], 0)])], held, ENGLISH)
+    assert "<a " not in html
+    assert ENGLISH.no_link in _Reader(html).text
+
+
+def test_a_page_of_an_own_document_is_named(held: dict[str, SourceText]) -> None:
+    source = Source("", "report.pdf", kind="own", page=12)
+    html = sources_html([(1, [replace(_citation(held["cyberport.en"], 0), sources=(source,))])], held, ENGLISH)
+    assert "report.pdf · page 12" in _Reader(html).text
+    assert ENGLISH.kinds["own"] in _Reader(html).text
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "JAVASCRIPT:alert(1)", "//evil.example", "file:///etc/passwd", "vbscript:x"])
+def test_only_web_addresses_become_links(held: dict[str, SourceText], url: str) -> None:
+    source = Source("Publisher", "Title", url)
+    html = sources_html([(1, [replace(_citation(held["cyberport.en"], 0), sources=(source,))])], held, ENGLISH)
+    assert "<a " not in html
+
+
+@pytest.mark.parametrize("hostile", [*HOSTILE, 'https://a.example/"onmouseover="alert(1)'])
+def test_nothing_in_a_source_is_live(held: dict[str, SourceText], hostile: str) -> None:
+    citation = replace(
+        _citation(held["cyberport.en"], 0),
+        quote=hostile,
+        heading=hostile,
+        as_of=hostile,
+        sources=(Source(hostile, hostile, hostile, hostile, "official"), Source(hostile, hostile, f"https://a.example/{hostile}", hostile, "copy")),
+    )
+    read = _Reader(sources_html([(1, [citation])], held, ENGLISH))
+    assert set(read.tags) <= {"div", "section", "article", "header", "span", "blockquote", "mark", "ul", "li", "a", "br"}
+    assert {name for name, _ in read.attributes} <= {"class", "id", "tabindex", "data-answer", "href", "target", "rel"}
+    assert all(value.startswith("https://") for name, value in read.attributes if name == "href")
+
+
+def test_the_cards_of_the_last_answer_are_shown(held: dict[str, SourceText]) -> None:
+    cards = [_citation(held["cyberport.en"], at, at + 1) for at in range(2)]
+    html = sources_html([(1, cards), (2, cards[:1]), (3, [])], held, ENGLISH)
+    assert re.findall(r'<section class="group" data-answer="(\d)"( hidden)?>', html) == [("1", " hidden"), ("2", ""), ("3", " hidden")]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_without_sources_the_panel_says_what_it_is_for(lang: str) -> None:
+    assert _Reader(sources_html([], {}, PHRASES[lang])).text == PHRASES[lang].no_sources
+
+
+def test_both_languages_have_every_phrase() -> None:
+    for field in type(ENGLISH).__dataclass_fields__:
+        english, chinese = getattr(PHRASES["en"], field), getattr(PHRASES["zh"], field)
+        assert english
+        assert chinese
+        assert type(english) is type(chinese)
+        if isinstance(english, str):
+            assert english != chinese
+            assert re.findall(r"\{\w+\}", english) == re.findall(r"\{\w+\}", chinese)
+        else:
+            assert len(english) == len(chinese)
