@@ -41,7 +41,7 @@ soak: $(TOOLS) browser ## long load, fuzzing and kill tests
 	@$(BIN)/pytest -m soak $(TESTS)
 
 vectors: $(INSTALLED) ## the vectors that come with the corpus, after a text was changed
-	@$(BIN)/python -m index.shipped
+	@$(BIN)/python -m index.ship
 
 install: $(INSTALLED) ## what `serve` needs
 

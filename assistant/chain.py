@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from langchain_core.runnables import RunnableGenerator
 
-from assistant import quotes
+from assistant import cues, quotes
 from assistant.errors import BadInput, ModelError
 from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, rank
 from assistant.model import ModelWriter
@@ -123,13 +123,21 @@ class Chain:
         own = [f"{topic}.{lang}" for topic in question.names for lang in ("en", "zh")]
         vectors = self.library.embedder.questions([view.text for view in question.views])
         clock.lap("embed")
-        hits = search(self.library, question.views, vectors, k=max(ask.k, POOL), lang=question.lang, names=own, filters=ask.filters)
+        filters = self._filters(ask)
+        hits = search(self.library, question.views, vectors, k=max(ask.k, POOL), lang=question.lang, names=own, filters=filters)
         clock.lap("search")
         sure = confidence(enough_signs(question, hits, self.library, vectors, self.elsewhere), self._weights) if hits else 0.0
         hits = rank(question, hits, self.library, self._weights)
         evidence = gather(question, hits, ask.k)
         clock.lap("gather")
-        return Found(question, tuple(hits), evidence, sure, sure >= self._weights.threshold, clock.laps)
+        enough = bool(hits) and (sure >= self._weights.threshold or bool(filters.own))
+        return Found(question, tuple(hits), evidence, sure, enough, clock.laps)
+
+    def _filters(self, ask: Ask) -> Filters:
+        """The filters asked for, narrowed to documents of one's own where the question speaks of them, and to the language asked for."""
+        if ask.filters.own is None and cues.OWN_DOCUMENTS.search(ask.question) and any(text.own for text in self.library.texts.values()):
+            return replace(ask.filters, own=True)
+        return ask.filters if ask.lang is None or ask.filters.lang else replace(ask.filters, lang=ask.lang)
 
     def _run(self, asks: Iterator[Ask]) -> Iterator[Event]:
         for ask in asks:
@@ -158,7 +166,7 @@ class Chain:
                 yield Event("answer", self._declined(found, text, clock, mode="model", model=self.writer.name))
                 return
             draft = Draft(tuple(sentences(written)), "model", self.writer.name)
-            verified = verify(draft, found.evidence, self.names, self.library.embedder)
+            verified = verify(draft, found.evidence, self.names, self.library.embedder, self._weights.meaning)
             if not verified.cited:
                 if written:
                     yield Event("restart")
@@ -170,7 +178,7 @@ class Chain:
             for sentence in draft.sentences:
                 yield Event("token", str(sentence))
             clock.lap("write")
-            verified = verify(draft, found.evidence, self.names, self.library.embedder)
+            verified = verify(draft, found.evidence, self.names, self.library.embedder, self._weights.meaning)
         if verified.dropped:
             warnings.append(DROPPED[question.lang])
         clock.lap("verify")

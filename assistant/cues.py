@@ -138,3 +138,10 @@ ENGLISH = cues(
 ASKS_FOR_NAME = cues("which | who | whose | what (?:company|body|scheme|university|firm|fund|law|programme) | 邊個 | 邊間 | 哪 | 誰 | 谁")
 IN_ENGLISH = cues("in english | english please | english pls | 用英文 | 英文答")
 IN_CHINESE = cues("in chinese | chinese please | 用中文 | 中文答")
+OWN_DOCUMENTS = cues(
+    r"""
+    (?:the|these|those|both|my|our|your) (?:two )?(?:articles?|documents?|files?|uploads?|reports? i (?:added|uploaded))
+    (?:my|our) (?:own )?(?:reports?|notes|pdfs?|papers?) | what i (?:added|uploaded)
+    (?:呢|這|这)(?:兩)?(?:篇|份|些|啲)(?:文章|文件|文檔) | (?:我|我們|我哋)(?:的|嘅)?(?:文件|文章|文檔|報告) | 上載(?:的|嘅)?(?:文件|文章)
+    """
+)

@@ -28,18 +28,20 @@ WEIGHTS = Path(__file__).parent / "weights.toml"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights by the name of the sign; `threshold` is the least confidence of an answer."""
+    """Weights by the name of the sign; `threshold` is the least confidence of an answer, `meaning` the least cosine of a sentence
+    with what it cites."""
 
     statement: Mapping[str, float]
     enough: Mapping[str, float]
     threshold: float
+    meaning: float
 
 
 def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:
     """The weights for an embedder; for one that was not measured, those of the default."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     table = tables.get(embedder) or tables["default"]
-    return Weights(table["statement"], table["enough"], table["threshold"])
+    return Weights(table["statement"], table["enough"], table["threshold"], table["meaning"])
 
 
 def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Weights) -> list[Hit]:

@@ -15,8 +15,6 @@ from corpus.figures import figures
 from index.embedder import Embedder
 from index.words import fold
 
-MEANING_AT_LEAST = 0.45
-
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -28,19 +26,19 @@ class Verified:
     dropped: int
 
 
-def verify(draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: Embedder) -> Verified:
+def verify(draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: Embedder, nearness: float) -> Verified:
     """Judges every sentence; one that its citations do not bear out, or that cites nothing, is dropped.
 
     A sentence that is a cited statement word for word is supported. Else each figure, date and name in it must stand in
     a statement that it cites (or in that one's title, names or date), and its meaning must be near (cosine at least
-    `MEANING_AT_LEAST`). Numbers that no evidence has vanish.
+    `nearness`). Numbers that no evidence has vanish.
     """
     by_number = {item.number: item for item in evidence}
     verdicts: list[Verdict] = []
     kept: list[Sentence] = []
     for sentence in draft.sentences:
         cited = tuple(number for number in dict.fromkeys(sentence.cited) if number in by_number)
-        reason = _fault(sentence.text, [by_number[number] for number in cited], names, embedder)
+        reason = _fault(sentence.text, [by_number[number] for number in cited], names, embedder, nearness)
         verdicts.append(Verdict(sentence.text, cited, "unsupported" if reason else "supported", reason))
         if not reason:
             kept.append(Sentence(sentence.lead, sentence.text, cited))
@@ -93,7 +91,7 @@ def _lead(part: str) -> str:
     return (breaks or "\n") + "- " if bullet else breaks or " "
 
 
-def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedder) -> str:
+def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedder, nearness: float) -> str:
     """Why the cited statements do not bear the sentence out; empty if they do."""
     if not cited:
         return "cites nothing"
@@ -109,6 +107,6 @@ def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedde
         if fold(name.written) not in said and not topics & set(name.topics):
             return f"{name.written} is not in what it cites"
     vectors = embedder.passages([sentence, *(item.statement.text for item in cited)])
-    if float(np.max(vectors[1:] @ vectors[0])) < MEANING_AT_LEAST:
+    if float(np.max(vectors[1:] @ vectors[0])) < nearness:
         return "its meaning is far from what it cites"
     return ""

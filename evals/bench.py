@@ -88,9 +88,9 @@ def build(texts: Sequence[SourceText], embedder: Embedder) -> Build:
     """The making of an index of `texts`, in a folder that is thrown away."""
     pieces = [chunk.text for text in texts for chunk in chunks(text)]
     sentences = [f"{text.title}: {statement.text}" for text in texts for statement in text.statements]
-    embedder.passages(pieces[:32])
-    encoding_chunks = _seconds(lambda: embedder.passages(pieces))
-    encoding_statements = _seconds(lambda: embedder.passages(sentences))
+    embedder.encoded(pieces[:32])
+    encoding_chunks = _seconds(lambda: embedder.encoded(pieces))
+    encoding_statements = _seconds(lambda: embedder.encoded(sentences))
     with TemporaryDirectory() as folder:
         library = Library(Path(folder), embedder)
         building = _seconds(lambda: library.sync(texts))

@@ -27,7 +27,7 @@ NEAR_MISS_WEIGHT = 0.15
 WRONGLY_DECLINED = 0.02
 PENALTY = 0.02
 # Not fitted: an answer keeps to the language of its question unless only the other one knows.
-OTHER_LANGUAGE = -1.0
+OTHER_LANGUAGE = -3.0
 
 Array = NDArray[np.float64]
 
@@ -121,7 +121,9 @@ def write(embedder: str, default: bool, names: Sequence[str], statement: Array, 
     import tomllib
 
     tables = tomllib.loads(WEIGHTS.read_text(encoding="utf-8")) if WEIGHTS.exists() else {}
-    tables["default" if default else embedder] = {
+    key = "default" if default else embedder
+    tables[key] = {
+        "meaning": tables.get(key, tables["default"])["meaning"],
         "threshold": round(threshold, 3),
         "statement": {name: round(float(value), 3) for name, value in zip(names, statement, strict=True)} | {"other_language": OTHER_LANGUAGE},
         "enough": {name: round(float(value), 3) for name, value in zip(enough_names, enough, strict=True)},
@@ -129,7 +131,7 @@ def write(embedder: str, default: bool, names: Sequence[str], statement: Array, 
     lines = ["# Weights of assistant/evidence.py, by embedder; written by `hkai eval fit` from the dev split of evals/sets.", ""]
     for name, table in sorted(tables.items(), key=lambda item: item[0] != "default"):
         key = name if name.replace("-", "").isalnum() else f'"{name}"'
-        lines += [f"[{key}]", f"threshold = {table['threshold']}", ""]
+        lines += [f"[{key}]", f"meaning = {table['meaning']}", f"threshold = {table['threshold']}", ""]
         for part in ("statement", "enough"):
             lines += [f"[{key}.{part}]", *(f"{sign} = {value}" for sign, value in table[part].items()), ""]
     Path(WEIGHTS).write_text("\n".join(lines), encoding="utf-8")

@@ -57,11 +57,15 @@ class Embedder:
     def passages(self, texts: list[str]) -> Vectors:
         """Unit vectors of passages or statements, shape (texts, dimensions); those that come with the project are not encoded again."""
         if self._shipped is None:
-            self._shipped = shipped.load(self.name)
+            self._shipped = shipped.load(e5.FOLDER) if self.name == DEFAULT else {}
         held = [self._shipped.get(shipped.key(text)) for text in texts]
         fresh = [text for text, vector in zip(texts, held, strict=True) if vector is None]
-        encoded = iter(self._encode(fresh, "passage") if fresh else ())
+        encoded = iter(self.encoded(fresh) if fresh else ())
         return np.array([next(encoded) if vector is None else vector for vector in held], dtype=np.float32)
+
+    def encoded(self, texts: list[str]) -> Vectors:
+        """The same, all of them encoded now."""
+        return self._encode(texts, "passage")
 
     def _encode(self, texts: list[str], kind: str) -> Vectors:
         model = self.load()

@@ -136,7 +136,8 @@ def test_every_room_is_lived_in(library: str) -> None:
 
 def _fresh(code: str, cwd: Path) -> str:
     """What a new process prints, its home and folder empty ones."""
-    environment = clean(dict(os.environ)) | {"PYTHONPATH": str(ROOT), "HOME": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"}
+    kept = {name: value for name, value in clean(dict(os.environ)).items() if not name.startswith("HKAI_")}
+    environment = kept | {"PYTHONPATH": str(ROOT), "HOME": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistant.evidence import load_weights
 from assistant.question import Names
 from assistant.records import Draft, Evidence, Sentence
 from assistant.verify import Verified, sentences, verify
@@ -26,7 +27,7 @@ def evidence(library: Library) -> tuple[Evidence, ...]:
 
 def _verified(library: Library, evidence: tuple[Evidence, ...], *written: tuple[str, tuple[int, ...]]) -> Verified:
     draft = Draft(tuple(Sentence(" " if at else "", text, cited) for at, (text, cited) in enumerate(written)), "model", "small")
-    return verify(draft, evidence, Names(library.texts.values()), library.embedder)
+    return verify(draft, evidence, Names(library.texts.values()), library.embedder, load_weights(library.embedder.name).meaning)
 
 
 @pytest.mark.parametrize(

@@ -84,11 +84,11 @@ def test_the_first_sync_reports_its_progress(tmp_path: Path, embedder: Embedder,
     assert seen[-1] == (2, 2)
 
 
-def test_both_indexes_hold_every_chunk_and_statement(library: Library) -> None:
-    statements = sum(len(text.statements) for text in library.texts.values())
-    assert library.statements.meaning.count() == library.statements.words.count() == statements
-    chunks = sum(len(library.chunks_of(text_id)) for text_id in library.texts)
-    assert library.chunks.meaning.count() == library.chunks.words.count() == chunks
+def test_both_indexes_hold_every_chunk_and_statement(small: Library) -> None:
+    statements = sum(len(text.statements) for text in small.texts.values())
+    assert small.statements.meaning.count() == small.statements.words.count() == statements
+    chunks = sum(len(small.chunks_of(text_id)) for text_id in small.texts)
+    assert small.chunks.meaning.count() == small.chunks.words.count() == chunks
 
 
 def test_a_changed_text_is_updated_in_both_indexes(folder: Path, embedder: Embedder, few: Texts) -> None:
@@ -187,7 +187,7 @@ def test_opening_with_other_texts_names_the_command(folder: Path, embedder: Embe
 
 def test_opening_with_another_embedder_names_the_command_and_syncing_rebuilds(folder: Path, embedder: Embedder, few: Texts) -> None:
     other = _Renamed(embedder, "another-model")
-    with pytest.raises(LibraryError, match=r"made with the embedder 'multilingual-e5-small', not 'another-model'\. Run `hkai ingest --rebuild`"):
+    with pytest.raises(LibraryError, match=r"made with the embedder 'all-MiniLM-L6-v2', not 'another-model'\. Run `hkai ingest --rebuild`"):
         Library(folder, other).open(few)
     library = Library(folder, other)
     assert library.sync(few).added == 5
@@ -234,11 +234,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, embedder: Embe
 # Documents of the user's own
 
 
-def test_an_own_document_is_kept_whole(library: Library) -> None:
-    (kept,) = library.own()
+def test_an_own_document_is_kept_whole(small: Library) -> None:
+    (kept,) = small.own()
     article = from_file(ARTICLE)
     assert replace(kept, updated=article.updated) == article
-    assert library.texts[kept.id] == kept
+    assert small.texts[kept.id] == kept
 
 
 def test_own_documents_outlive_a_rebuild(folder: Path, embedder: Embedder, few: Texts) -> None:
@@ -272,14 +272,14 @@ def test_only_own_documents_can_be_removed(folder: Path, embedder: Embedder, ide
 # What is asked of it
 
 
-def test_rarity_runs_from_common_to_unknown(library: Library) -> None:
+def test_rarity_runs_from_common_to_unknown(small: Library) -> None:
     (common,), (rare,), (unknown,) = (words for words in (["cyberport"], ["hkcmcl"], ["zebra"]))
-    assert 0 <= library.rarity(common) < library.rarity(unknown) <= 1
-    assert library.knows(common)
-    assert not library.knows(unknown)
-    assert not library.knows(rare)  # an alias stands in no statement
+    assert 0 <= small.rarity(common) < small.rarity(unknown) <= 1
+    assert small.knows(common)
+    assert not small.knows(unknown)
+    assert not small.knows(rare)  # an alias stands in no statement
 
 
 @pytest.mark.parametrize("identifier", ["nowhere.en#0", "ai-subsidy-scheme.en#999"])
-def test_a_chunk_that_is_not_there_is_none(library: Library, identifier: str) -> None:
-    assert library.chunk(identifier) is None
+def test_a_chunk_that_is_not_there_is_none(small: Library, identifier: str) -> None:
+    assert small.chunk(identifier) is None
