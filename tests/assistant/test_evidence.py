@@ -28,7 +28,7 @@ def _question(text: str, library: Library) -> Question:
 def test_ranking_is_the_weighted_sum_of_the_signs(library: Library) -> None:
     question = _question("How many companies has Cyberport?", library)
     hits = _hits(library, question)
-    weights = Weights({"said": 2.0, "figure": 1.0}, {}, 0.5)
+    weights = Weights({"said": 2.0, "figure": 1.0}, {}, 0.5, 0.8)
     ranked = rank(question, hits, library, weights)
     assert {hit.id for hit in ranked} == {hit.id for hit in hits}
     assert [hit.score for hit in ranked] == sorted((hit.score for hit in ranked), reverse=True)
@@ -120,8 +120,8 @@ def test_what_the_texts_do_not_say_is_not_enough(chain: Chain, question: str) ->
 
 def test_confidence_is_a_probability_however_far_the_signs_go() -> None:
     for value in (-1e9, -1.0, 0.0, 1.0, 1e9):
-        assert 0 <= confidence({"bias": value}, Weights({}, {"bias": 1.0}, 0.5)) <= 1
-    assert confidence({"bias": 0.0}, Weights({}, {"bias": 1.0}, 0.5)) == 0.5
+        assert 0 <= confidence({"bias": value}, Weights({}, {"bias": 1.0}, 0.5, 0.8)) <= 1
+    assert confidence({"bias": 0.0}, Weights({}, {"bias": 1.0}, 0.5, 0.8)) == 0.5
 
 
 # What was fitted
