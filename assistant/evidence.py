@@ -1,7 +1,7 @@
 """Hits to numbered statements, best first, and whether they are enough to answer.
 
 Both judgements are linear in a few readable signs, with the weights in `weights.toml` beside this file, fitted on
-development questions by `hkai eval fit`.
+development questions by `evals/fit.py`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil  # type: ignore[import-untyped]  # it comes without types
+import psutil
 
 from assistant.chain import Ask, Chain
 from corpus.text import SourceText

@@ -128,7 +128,7 @@ def write(embedder: str, default: bool, names: Sequence[str], statement: Array, 
         "statement": {name: round(float(value), 3) for name, value in zip(names, statement, strict=True)} | {"other_language": OTHER_LANGUAGE},
         "enough": {name: round(float(value), 3) for name, value in zip(enough_names, enough, strict=True)},
     }
-    lines = ["# Weights of assistant/evidence.py, by embedder; written by `hkai eval fit` from the dev split of evals/sets.", ""]
+    lines = ["# Weights of assistant/evidence.py, by embedder; written by `evals/fit.py` from the dev split of evals/sets.", ""]
     for name, table in sorted(tables.items(), key=lambda item: item[0] != "default"):
         key = name if name.replace("-", "").isalnum() else f'"{name}"'
         lines += [f"[{key}]", f"meaning = {table['meaning']}", f"threshold = {table['threshold']}", ""]
