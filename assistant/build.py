@@ -14,6 +14,7 @@ from assistant.settings import Settings
 from corpus.markdown import load
 from corpus.text import SourceText
 from index.embedder import Embedder, EmbedderError
+from index.judge import Judge, JudgeError
 from index.library import Changes, Library, LibraryError
 from index.meaning import MeaningError
 
@@ -35,13 +36,23 @@ def build(settings: Settings) -> Parts:
         library = Library(settings.data, Embedder(settings.embedder, cache=settings.data / "models"), chroma=settings.chroma)
     except (ValueError, LibraryError, MeaningError) as error:
         raise NotReady(str(error)) from error
-    return Parts(settings, corpus, library, Chain(library, load_weights(settings.embedder), writer=_writer(settings), settings=settings.fingerprint))
+    judge = Judge()
+    chain = Chain(
+        library,
+        load_weights(settings.embedder),
+        judge=judge if settings.judge == "on" and judge.present else None,
+        writer=_writer(settings),
+        settings=settings.fingerprint,
+    )
+    return Parts(settings, corpus, library, chain)
 
 
 def open_index(parts: Parts) -> None:
     """Loads the index for asking; raises `NotReady`, naming the command, if it is missing or stale."""
     _as_not_ready(lambda: parts.library.open(parts.corpus))
     _as_not_ready(parts.library.embedder.load)
+    if parts.chain.judge:
+        _as_not_ready(parts.chain.judge.load)
 
 
 def sync_index(parts: Parts, progress: Callable[[int, int], None]) -> Changes:
@@ -61,7 +72,7 @@ T = TypeVar("T")
 def _as_not_ready(call: Callable[[], T]) -> T:
     try:
         return call()
-    except (LibraryError, EmbedderError, MeaningError) as error:
+    except (LibraryError, EmbedderError, JudgeError, MeaningError) as error:
         raise NotReady(str(error)) from error
 
 

@@ -14,19 +14,23 @@ from langchain_core.runnables import RunnableGenerator
 
 from assistant import cues, quotes
 from assistant.errors import BadInput, ModelError
-from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, rank
+from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, judged_signs, rank, reorder
 from assistant.model import ModelWriter
 from assistant.prompts import NOT_FOUND
-from assistant.question import Names, understand
+from assistant.question import Names, read_as, understand
 from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Turn
 from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
 from corpus.text import Lang
 from index.embedder import Vectors
+from index.judge import Judge
 from index.library import Library
 from index.search import Filters, Hit, search
+from index.search import Weights as SearchWeights
 
 MAX_QUESTION = 4_000
+# By how much, in log odds over 10, the judge must prefer another reading of a message to the first.
+SURER = 0.15
 
 DROPPED = {
     "en": "A sentence that its sources did not bear out was left out.",
@@ -68,13 +72,14 @@ class Found:
 
 
 class Chain:
-    """The steps in order, over one library; `writer` is the language model's, if there is one."""
+    """The steps in order, over one library; `judge` reorders what was found and `writer` is the language model's, if there is one."""
 
-    def __init__(self, library: Library, weights: Weights, *, writer: ModelWriter | None = None, settings: str = "") -> None:
+    def __init__(self, library: Library, weights: Weights, *, judge: Judge | None = None, writer: ModelWriter | None = None, settings: str = "") -> None:
         self.library = library
+        self.judge = judge
         self.writer = writer
         self._settings = settings
-        self._weights = weights
+        self.weights = weights
         self._names: tuple[str, Names] = ("", Names([]))
         self._elsewhere: Vectors | None = None
 
@@ -111,6 +116,17 @@ class Chain:
         """The chain as a LangChain runnable: an `Ask` in, `Event`s out."""
         return RunnableGenerator(self._run)
 
+    def understand(self, ask: Ask) -> Question:
+        """The question that is asked, on its own."""
+        return understand(ask.question, ask.turns, self.names, ask.lang, known=self.library.knows)
+
+    def search(
+        self, question: Question, vectors: Vectors, *, k: int = POOL, filters: Filters = Filters(), weights: SearchWeights = SearchWeights()
+    ) -> list[Hit]:
+        """What both indexes find for the question's views, whose embeddings are `vectors`, a row each."""
+        named = [f"{topic}.{lang}" for topic in question.names for lang in ("en", "zh")]
+        return search(self.library, question.views, vectors, k=k, lang=question.lang, names=named, filters=filters, weights=weights)
+
     def find(self, ask: Ask) -> Found:
         """Understand, search and gather."""
         if not ask.question.strip():
@@ -118,20 +134,31 @@ class Chain:
         if len(ask.question) > MAX_QUESTION:
             raise BadInput(f"The question has {len(ask.question):,} characters.", f"Ask in at most {MAX_QUESTION:,}.")
         clock = _Clock()
-        question = understand(ask.question, ask.turns, self.names, ask.lang, known=self.library.knows)
+        question = self.understand(ask)
         clock.lap("understand")
-        own = [f"{topic}.{lang}" for topic in question.names for lang in ("en", "zh")]
         vectors = self.library.embedder.questions([view.text for view in question.views])
         clock.lap("embed")
         filters = self._filters(ask)
-        hits = search(self.library, question.views, vectors, k=max(ask.k, POOL), lang=question.lang, names=own, filters=filters)
+        hits = self.search(question, vectors, k=max(ask.k, POOL), filters=filters)
         clock.lap("search")
-        sure = confidence(enough_signs(question, hits, self.library, vectors, self.elsewhere), self._weights) if hits else 0.0
-        hits = rank(question, hits, self.library, self._weights)
+        signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
+        hits = rank(question, hits, self.library, self.weights)
+        clock.lap("gather")
+        if self.judge and hits:
+            question, hits = self._judged(self.judge, question, hits)
+            signs |= judged_signs(hits)
+            clock.lap("judge")
+        sure = confidence(signs, self.weights, judged=self.judge is not None) if hits else 0.0
         evidence = gather(question, hits, ask.k)
         clock.lap("gather")
-        enough = bool(hits) and (sure >= self._weights.threshold or bool(filters.own))
+        enough = bool(hits) and (sure >= self.weights.least(judged=self.judge is not None) or bool(filters.own))
         return Found(question, tuple(hits), evidence, sure, enough, clock.laps)
+
+    def _judged(self, judge: Judge, question: Question, hits: Sequence[Hit]) -> tuple[Question, list[Hit]]:
+        """The hits in the judge's order, and the question read as they answer it best: another reading than the first must be the surer by far."""
+        readings = [question, *(read_as(question, text, self.names) for text in question.others)]
+        judged = [(one, reorder(one, rank(one, hits, self.library, self.weights), judge, self.weights)) for one in readings]
+        return max(judged, key=lambda one: judged_signs(one[1])["judge"] - (0 if one[0] is question else SURER))
 
     def _filters(self, ask: Ask) -> Filters:
         """The filters asked for, narrowed to documents of one's own where the question speaks of them, and to the language asked for."""
@@ -166,7 +193,7 @@ class Chain:
                 yield Event("answer", self._declined(found, text, clock, mode="model", model=self.writer.name))
                 return
             draft = Draft(tuple(sentences(written)), "model", self.writer.name)
-            verified = verify(draft, found.evidence, self.names, self.library.embedder, self._weights.meaning)
+            verified = verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning)
             if not verified.cited:
                 if written:
                     yield Event("restart")
@@ -178,7 +205,7 @@ class Chain:
             for sentence in draft.sentences:
                 yield Event("token", str(sentence))
             clock.lap("write")
-            verified = verify(draft, found.evidence, self.names, self.library.embedder, self._weights.meaning)
+            verified = verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning)
         if verified.dropped:
             warnings.append(DROPPED[question.lang])
         clock.lap("verify")
@@ -240,7 +267,9 @@ class Chain:
         return tuple(NEXT[lang].format(title=title) for title in titles[:3])
 
     def _made_by(self, model: str) -> MadeBy:
-        return MadeBy(model=model, embedder=self.library.embedder.name, judge="", index=self.library.version, settings=self._settings)
+        return MadeBy(
+            model=model, embedder=self.library.embedder.name, judge=self.judge.name if self.judge else "", index=self.library.version, settings=self._settings
+        )
 
 
 def _citation(item: Evidence) -> Citation:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assistant.records import Evidence, Question
 from corpus.figures import figures
 from index.embedder import Vectors
+from index.judge import Judge
 from index.library import Library
 from index.search import Hit
 from index.words import tokens
 
 LIMIT = 12
 POOL = 40
+JUDGED = 12
 SERIES_REACH = 1.5
 ELSEWHERE = Path(__file__).parent / "elsewhere.txt"
 WEIGHTS = Path(__file__).parent / "weights.toml"
@@ -29,19 +31,25 @@ WEIGHTS = Path(__file__).parent / "weights.toml"
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Weights by the name of the sign; `threshold` is the least confidence of an answer, `meaning` the least cosine of a sentence
-    with what it cites."""
+    with what it cites. The three `judged` ones hold where there is a judge."""
 
     statement: Mapping[str, float]
     enough: Mapping[str, float]
     threshold: float
     meaning: float
+    statement_judged: Mapping[str, float] = field(default_factory=dict)
+    enough_judged: Mapping[str, float] = field(default_factory=dict)
+    threshold_judged: float = 0.5
+
+    def least(self, *, judged: bool) -> float:
+        """The confidence under which a question is declined."""
+        return self.threshold_judged if judged else self.threshold
 
 
 def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:
     """The weights for an embedder; for one that was not measured, those of the default."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    table = tables.get(embedder) or tables["default"]
-    return Weights(table["statement"], table["enough"], table["threshold"], table["meaning"])
+    return Weights(**(tables.get(embedder) or tables["default"]))
 
 
 def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Weights) -> list[Hit]:
@@ -51,6 +59,29 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
     scored.sort(key=lambda hit: (-hit.score, hit.id))
     least = scored[-1].score if scored else 0.0
     return [*scored, *(replace(hit, score=least - 1 + hit.score / 10) for hit in hits[POOL:])]
+
+
+def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights) -> list[Hit]:
+    """The best dozen of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
+
+    The judge counts for less in documents of one's own, which are further from what it was trained on.
+    """
+    first, rest = ranked[:JUDGED], ranked[JUDGED:]
+    odds = judge.scores(question.standalone, [hit.statement.text for hit in first])
+    scored = []
+    for hit, odd in zip(first, odds.tolist(), strict=True):
+        signals = hit.signals | {"score": hit.score, "judge": 0.0 if hit.text.own else odd, "judge_own": odd if hit.text.own else 0.0}
+        scored.append(replace(hit, score=_weighted(signals, weights.statement_judged), signals=signals))
+    scored.sort(key=lambda hit: (-hit.score, hit.id))
+    least = scored[-1].score if scored else 0.0
+    return [*scored, *(replace(hit, score=least - 1 - at / 100) for at, hit in enumerate(rest))]
+
+
+def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
+    """What the judge adds to `enough_signs`: the highest of its log odds and the third highest, each over 10, and `best`, its log odds of the first."""
+    odds = sorted((hit.signals["judge"] + hit.signals["judge_own"] for hit in hits[:JUDGED]), reverse=True)
+    first = hits[0].signals
+    return {"judge": odds[0] / 10, "judge_third": odds[min(2, len(odds) - 1)] / 10, "judge_first": (first["judge"] + first["judge_own"]) / 10}
 
 
 def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[Evidence, ...]:
@@ -117,9 +148,9 @@ def enough_signs(question: Question, hits: Sequence[Hit], library: Library, vect
     }
 
 
-def confidence(signs: Mapping[str, float], weights: Weights) -> float:
+def confidence(signs: Mapping[str, float], weights: Weights, *, judged: bool = False) -> float:
     """The probability, 0 to 1, that the corpus answers the question: a logistic model of the signs."""
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, _weighted(signs, weights.enough)))))
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, _weighted(signs, weights.enough_judged if judged else weights.enough)))))
 
 
 def _weighted(signs: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -121,16 +121,23 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     if state.question and not reading.fresh and (reading.leans or not own or cues.LEAD.match(asked)):
         views.setdefault(f"{state.question} {asked}", 0.6)
     views.setdefault(_with_titles(standalone, own, names, lang or detected), 0.9)
-    return Question(
+    others = (reading.other, asked if reading.leans and names.find(asked) else "")
+    question = Question(
         asked=asked,
         standalone=standalone,
         views=tuple(View(text, weight) for text, weight in views.items()),
         lang=lang or detected,
-        names=tuple(dict.fromkeys(topic for name in own if len(name.topics) <= 4 for topic in name.topics)),
-        period=period(standalone),
-        kind=kind(standalone, own),
         warnings=(OTHER_LANGUAGE,) if foreign else (),
+        others=tuple(dict.fromkeys(other for other in others if other and other != standalone)),
     )
+    return read_as(question, standalone, names)
+
+
+def read_as(question: Question, standalone: str, names: Names) -> Question:
+    """`question`, taken to stand for `standalone`."""
+    own = names.find(standalone)
+    topics = tuple(dict.fromkeys(topic for name in own if len(name.topics) <= 4 for topic in name.topics))
+    return replace(question, standalone=standalone, names=topics, period=period(standalone), kind=kind(standalone, own))
 
 
 def period(text: str) -> Period:

@@ -35,6 +35,7 @@ class Question:
     """A message understood: on its own, as views for the search, with what it names and asks for.
 
     `names` are topics which the question names (text ids without the language). `kind` is the form of answer it calls for.
+    `others` are further standalone forms that the message may stand for, the likeliest first.
     """
 
     asked: str
@@ -45,6 +46,7 @@ class Question:
     period: Period = Period()
     kind: Literal["fact", "figure", "list", "compare", "about"] = "fact"
     warnings: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Build:
     statements: int
     encoding_chunks: float
     encoding_all: float
+    building_anew: float
     building: float
 
 
@@ -67,8 +68,12 @@ def bench(chain: Chain, questions: Sequence[str], *, rounds: int = 3, texts: int
     measured: dict[str, Callable[[str], object]] = {
         "floor: one embedding, one Chroma query": lambda question: library.statements.meaning.nearest(library.embedder.questions([question]), NEAREST),
         "retrieval: understand, search, gather": lambda question: chain.find(Ask(question)),
+        "the judge: a dozen statements": lambda question: chain.judge and chain.judge.scores(question, statements[question]),
         "answer in quotes": lambda question: chain.ask(Ask(question, mode="quotes")),
     }
+    statements = {question: [item.statement.text for item in chain.find(Ask(question)).evidence] for question in questions}
+    if chain.judge is None:
+        del measured["the judge: a dozen statements"]
     for call in measured.values():
         call(questions[0])
     taken: dict[str, list[float]] = {name: [] for name in measured}
@@ -91,10 +96,14 @@ def build(texts: Sequence[SourceText], embedder: Embedder) -> Build:
     embedder.encoded(pieces[:32])
     encoding_chunks = _seconds(lambda: embedder.encoded(pieces))
     encoding_statements = _seconds(lambda: embedder.encoded(sentences))
-    with TemporaryDirectory() as folder:
-        library = Library(Path(folder), embedder)
-        building = _seconds(lambda: library.sync(texts))
-    return Build(len(texts), len(pieces), len(sentences), encoding_chunks, encoding_chunks + encoding_statements, building)
+
+    def building(with_embedder: Embedder) -> float:
+        with TemporaryDirectory() as folder:
+            library = Library(Path(folder), with_embedder)
+            return _seconds(lambda: library.sync(texts))
+
+    encoding_all = encoding_chunks + encoding_statements
+    return Build(len(texts), len(pieces), len(sentences), encoding_chunks, encoding_all, building(embedder.anew()), building(embedder))
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -1,14 +1,19 @@
-"""Fits the weights of `assistant/evidence.py` on the dev split of the question sets; the test split is never read.
+"""Fits the weights of `assistant/evidence.py`; the test splits are never read.
 
 Statements: a listwise softmax over each question's hits (Cao et al. 2007, "Learning to rank: from pairwise approach to
 listwise approach", top-one form), the right statements together against all. Enough: logistic regression of whether a
-question is answerable, near misses counted less, because these signs cannot tell them. Both with an L2 penalty.
+question is answerable. Both with an L2 penalty.
+
+What the searches say is fitted on the dev split of the question sets; near misses count less there, because these signs cannot
+tell them. What the judge adds is fitted on the `held` pairs, whose facts it was not trained on, and on the dev questions outside
+the subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +21,39 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from assistant.chain import Ask, Chain
-from assistant.evidence import POOL, WEIGHTS, enough_signs, statement_signs
-from assistant.question import understand
+from assistant.evidence import JUDGED, WEIGHTS, Weights, enough_signs, judged_signs, rank, reorder, statement_signs
 from assistant.records import Turn
 from evals.cases import Case
-from index.search import search
+from evals.pairs import Pair
 from index.words import tokens
 
 NEAR_MISS_WEIGHT = 0.15
 WRONGLY_DECLINED = 0.02
+WRONGLY_DECLINED_JUDGED = 0.04
 PENALTY = 0.02
 # Not fitted: an answer keeps to the language of its question unless only the other one knows.
 OTHER_LANGUAGE = -3.0
+# Not fitted, since no question is about documents of a user's own: the judge counts for half there.
+OWN = 0.5
 
 Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of either kind: `right` are the labels of what answers it, none if nothing does."""
+
+    question: str
+    turns: tuple[Turn, ...]
+    right: frozenset[str]
+    answerable: bool
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question: the signs of each hit and which hits are right, and the signs of the whole."""
+    """The signs of each hit of a question and which hits are right, and the signs of the whole."""
 
     statements: Array
     right: NDArray[np.bool_]
@@ -43,34 +62,84 @@ class Example:
     weight: float
 
 
-def examples(chain: Chain, cases: Sequence[Case]) -> tuple[list[Example], list[str], list[str]]:
-    """The examples of `cases`, with the names of the signs of a statement and of the whole."""
-    found: list[Example] = []
-    statement_names: list[str] = []
-    enough_names: list[str] = []
-    for case in cases:
-        if case.kind in ("injection", "own_documents"):
-            continue
-        turns = tuple(Turn(turn.role, turn.content) for turn in case.history)
-        ask = Ask(case.question, turns)
-        question = understand(ask.question, ask.turns, chain.names, known=chain.library.knows)
-        named = [f"{topic}.{lang}" for topic in question.names for lang in ("en", "zh")]
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Examples, and the names of the columns of their signs."""
+
+    examples: tuple[Example, ...]
+    statement: tuple[str, ...]
+    enough: tuple[str, ...]
+
+
+def of_cases(cases: Iterable[Case]) -> list[Asked]:
+    """The dev cases that the corpus alone answers or does not."""
+    kept = (case for case in cases if case.split == "dev" and case.kind not in ("injection", "own_documents"))
+    return [Asked(case.question, case.history, frozenset(case.right), case.answerable, NEAR_MISS_WEIGHT if case.kind == "near_miss" else 1.0) for case in kept]
+
+
+def of_pairs(pairs: Iterable[Pair]) -> list[Asked]:
+    """The held pairs that were written one by one."""
+    kept = (pair for pair in pairs if pair.split == "held" and pair.style != "template")
+    return [Asked(pair.question, (), frozenset(pair.right), bool(pair.right)) for pair in kept]
+
+
+def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Weights, progress: Progress = lambda done, total: None) -> Weights:
+    """The weights fitted anew; `weights` gives what is not fitted, and all of the judge's where there is none."""
+    plain = signs(chain, of_cases(cases), None, progress)
+    ranked = fit_statements(plain.examples)
+    weighed, threshold = fit_enough(plain.examples, WRONGLY_DECLINED)
+    fitted = replace(
+        weights,
+        statement=dict(zip(plain.statement, ranked.tolist(), strict=True)) | {"other_language": OTHER_LANGUAGE},
+        enough=dict(zip(plain.enough, weighed.tolist(), strict=True)),
+        threshold=threshold,
+    )
+    if chain.judge is None:
+        return fitted
+    outside = [replace(asked, weight=1.0) for asked in of_cases(case for case in cases if case.kind == "offtopic")]
+    judged = signs(chain, [*of_pairs(pairs), *outside], fitted, progress)
+    ranked = fit_statements(judged.examples)
+    weighed, threshold = fit_enough(judged.examples, WRONGLY_DECLINED_JUDGED)
+    statement = dict(zip(judged.statement, ranked.tolist(), strict=True))
+    return replace(
+        fitted,
+        statement_judged=statement | {"judge_own": OWN * statement["judge"]},
+        enough_judged=dict(zip(judged.enough, weighed.tolist(), strict=True)),
+        threshold_judged=threshold,
+    )
+
+
+def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, progress: Progress = lambda done, total: None) -> Signs:
+    """What the search says of each question; with `weights` for the ranking before it, what the judge says of the best dozen."""
+    examples: list[Example] = []
+    statement: tuple[str, ...] = ()
+    enough: tuple[str, ...] = ()
+    for done, asked in enumerate(questions):
+        progress(done, len(questions))
+        question = chain.understand(Ask(asked.question, asked.turns))
         vectors = chain.library.embedder.questions([view.text for view in question.views])
-        hits = search(chain.library, question.views, vectors, k=POOL, lang=question.lang, names=named)
-        rarity = {token: chain.library.rarity(token) for token in tokens(question.standalone)}
-        rows = [statement_signs(question, hit, rarity) for hit in hits]
+        hits = chain.search(question, vectors)
         whole = enough_signs(question, hits, chain.library, vectors, chain.elsewhere)
-        statement_names, enough_names = statement_names or list(rows[0]), list(whole)
-        found.append(
+        if weights is None or chain.judge is None:
+            rarity = {token: chain.library.rarity(token) for token in tokens(question.standalone)}
+            rows: list[Mapping[str, float]] = [statement_signs(question, hit, rarity) for hit in hits]
+        else:
+            unweighted = replace(weights, statement_judged={"score": 1.0})
+            hits = reorder(question, rank(question, hits, chain.library, weights), chain.judge, unweighted)[:JUDGED]
+            whole |= judged_signs(hits)
+            rows = [{name: hit.signals[name] for name in ("score", "judge")} for hit in hits]
+        statement, enough = tuple(rows[0]), tuple(whole)
+        examples.append(
             Example(
-                np.array([[row[name] for name in statement_names] for row in rows]),
-                np.array([bool(set(hit.statement.marks) & set(case.right)) and hit.text.lang == question.lang for hit in hits]),
-                np.array([whole[name] for name in enough_names]),
-                case.answerable,
-                NEAR_MISS_WEIGHT if case.kind == "near_miss" else 1.0,
+                np.array([list(row.values()) for row in rows]),
+                np.array([bool(asked.right & set(hit.statement.marks)) and hit.text.lang == question.lang for hit in hits]),
+                np.array(list(whole.values())),
+                asked.answerable,
+                asked.weight,
             )
         )
-    return found, statement_names, enough_names
+    progress(len(questions), len(questions))
+    return Signs(tuple(examples), statement, enough)
 
 
 def fit_statements(found: Sequence[Example]) -> Array:
@@ -90,8 +159,8 @@ def fit_statements(found: Sequence[Example]) -> Array:
     return np.asarray(minimize(loss, np.zeros(lists[0][0].shape[1]), jac=True, method="L-BFGS-B").x)
 
 
-def fit_enough(found: Sequence[Example]) -> tuple[Array, float]:
-    """Weights of the logistic model, and the threshold under which `WRONGLY_DECLINED` of the answerable questions fall."""
+def fit_enough(found: Sequence[Example], wrongly_declined: float) -> tuple[Array, float]:
+    """Weights of the logistic model, and the threshold under which the share `wrongly_declined` of the answerable questions fall."""
     signs = np.array([example.enough for example in found])
     wanted = np.array([example.answerable for example in found], dtype=float)
     counted = np.array([example.weight for example in found])
@@ -103,7 +172,7 @@ def fit_enough(found: Sequence[Example]) -> tuple[Array, float]:
 
     weights = np.asarray(minimize(loss, np.zeros(signs.shape[1]), jac=True, method="L-BFGS-B").x)
     chances = 1 / (1 + np.exp(-np.clip(signs @ weights, -30, 30)))
-    return weights, float(np.quantile(chances[wanted == 1], WRONGLY_DECLINED))
+    return weights, float(np.quantile(chances[wanted == 1], wrongly_declined))
 
 
 def mean_reciprocal_rank(found: Sequence[Example], weights: Array) -> float:
@@ -116,22 +185,15 @@ def mean_reciprocal_rank(found: Sequence[Example], weights: Array) -> float:
     return float(np.mean(ranks))
 
 
-def write(embedder: str, default: bool, names: Sequence[str], statement: Array, enough_names: Sequence[str], enough: Array, threshold: float) -> None:
-    """Writes the weights into `assistant/weights.toml`, those of other embedders kept."""
-    import tomllib
-
-    tables = tomllib.loads(WEIGHTS.read_text(encoding="utf-8")) if WEIGHTS.exists() else {}
-    key = "default" if default else embedder
-    tables[key] = {
-        "meaning": tables.get(key, tables["default"])["meaning"],
-        "threshold": round(threshold, 3),
-        "statement": {name: round(float(value), 3) for name, value in zip(names, statement, strict=True)} | {"other_language": OTHER_LANGUAGE},
-        "enough": {name: round(float(value), 3) for name, value in zip(enough_names, enough, strict=True)},
-    }
-    lines = ["# Weights of assistant/evidence.py, by embedder; written by `evals/fit.py` from the dev split of evals/sets.", ""]
+def write(embedder: str, default: bool, weights: Weights, path: Path = WEIGHTS) -> None:
+    """Writes the weights into `path`, those of other embedders kept."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    tables["default" if default else embedder] = {name: getattr(weights, name) for name in Weights.__dataclass_fields__}
+    lines = ["# Weights of assistant/evidence.py, by embedder; written by `hkai eval fit` from the dev questions and the held pairs.", ""]
     for name, table in sorted(tables.items(), key=lambda item: item[0] != "default"):
         key = name if name.replace("-", "").isalnum() else f'"{name}"'
-        lines += [f"[{key}]", f"meaning = {table['meaning']}", f"threshold = {table['threshold']}", ""]
-        for part in ("statement", "enough"):
-            lines += [f"[{key}.{part}]", *(f"{sign} = {value}" for sign, value in table[part].items()), ""]
-    Path(WEIGHTS).write_text("\n".join(lines), encoding="utf-8")
+        lines += [f"[{key}]", *(f"{field} = {round(value, 3)}" for field, value in table.items() if not isinstance(value, Mapping)), ""]
+        for field, value in table.items():
+            if isinstance(value, Mapping) and value:
+                lines += [f"[{key}.{field}]", *(f"{sign} = {round(one, 3)}" for sign, one in value.items()), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from evals.metrics import wilson
+
 if TYPE_CHECKING:
     from evals.bench import Bench
     from evals.gate import Line
+    from evals.judge import Measured
     from evals.run import Result, Row, Summary
 
 _STYLES = {"fell": "bold red", "other cases": "bold red", "rose": "green"}
@@ -65,6 +68,15 @@ def retrieval_table(figures: Mapping[str, float]) -> Table:
     return table
 
 
+def ablation_table(table: Mapping[str, Mapping[str, float]]) -> Table:
+    """The figures of each stage, a row each."""
+    names = list(next(iter(table.values())))
+    drawn = _table("What each stage of finding adds", "stage", *names)
+    for stage, figures in table.items():
+        drawn.add_row(stage, *(f"{figures[name]:.3f}" for name in names))
+    return drawn
+
+
 def gate_table(lines: Sequence[Line]) -> Table:
     """The figures that are not as committed, each beside the committed one."""
     others = [line for line in lines if line.verdict != "as expected"]
@@ -72,6 +84,20 @@ def gate_table(lines: Sequence[Line]) -> Table:
     for line in others:
         values = (_figure(line.figure), _figure(line.expected), f"{line.margin:.3f}")
         table.add_row(f"{line.section}: {line.name}", *values, line.verdict, style=_STYLES[line.verdict])
+    return table
+
+
+def judge_table(measured: Sequence[Measured]) -> Table:
+    """What is declined and what is found, each way of judging a column."""
+    table = _table("Judge: test questions written one by one", "figure", *(one.name for one in measured))
+    for name in ("near_misses_declined", "outside_declined", "wrongly_declined"):
+        shares = [getattr(one, name) for one in measured]
+        table.add_row(name.replace("_", " "), *(f"{share[0]}/{share[1]}  {_interval(*wilson(*share))}" for share in shares))
+    table.add_row("MRR of the right statement", *(f"{one.mean_reciprocal_rank:.3f}" for one in measured))
+    table.add_row("right statement first", *(_share(one.first) for one in measured))
+    table.add_row("expected calibration error", *(f"{one.calibration_error:.3f}" for one in measured))
+    for coverage in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+        table.add_row(f"risk at coverage {coverage:.0%}", *(_share(one.risk(coverage)) for one in measured))
     return table
 
 
@@ -86,7 +112,8 @@ def bench_table(bench: Bench) -> Table:
     work = {
         f"floor: encoding {build.chunks} chunks alone": build.encoding_chunks,
         f"the same with {build.statements} statements": build.encoding_all,
-        f"building the index of {build.texts} texts": build.building,
+        f"building the index of {build.texts} texts, every entry encoded": build.building_anew,
+        "building it from nothing, with the vectors that ship": build.building,
     }
     for name, seconds in work.items():
         table.add_row(name, f"{seconds:.1f} s", "", f"{seconds / build.encoding_chunks:.2f}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from assistant.chain import MAX_QUESTION, Ask, Chain
 from assistant.records import Turn
 from corpus.readers import Unreadable, from_bytes
 from corpus.text import Source, SourceText, Statement
+from evals.ablate import ablation
+from evals.cases import Case
 from evals.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
+from index.search import Filters, Hit
 
 STATEMENTS = 200
 
@@ -30,13 +33,7 @@ def retrieval(folder: Path, chain: Chain, *, indexing: Progress = lambda done, t
     The library of `chain` must be empty; it is filled with the passages, each of which ranks by its best statement.
     Raises `ValueError` for a folder that is not in the layout.
     """
-    relevance = _relevance(folder / "qrels" / "test.tsv")
-    queries = [query for query in _rows(folder / "queries.jsonl") if str(query["_id"]) in relevance]
-    if not queries:
-        raise ValueError(f"{folder / 'qrels' / 'test.tsv'}: no query has a relevant passage")
-    if chain.library.statements.words.count():
-        raise ValueError("the passages are indexed in a library of their own, and this one is not empty")
-    chain.library.sync([_passage(row) for row in _rows(folder / "corpus.jsonl")], indexing)
+    queries, relevance = _loaded(folder, chain, indexing)
     scores: dict[str, list[float]] = defaultdict(list)
     for done, query in enumerate(queries):
         asking(done, len(queries))
@@ -46,15 +43,56 @@ def retrieval(folder: Path, chain: Chain, *, indexing: Progress = lambda done, t
     return {name: sum(values) / len(values) for name, values in scores.items()}
 
 
+def ablation_of(
+    folder: Path, chain: Chain, *, indexing: Progress = lambda done, total: None, asking: Progress = lambda done, total: None
+) -> dict[str, dict[str, float]]:
+    """The same figures for each stage of finding; see `evals/ablate.py`."""
+    queries, relevance = _loaded(folder, chain, indexing)
+    asks = [_ask(query) for query in queries]
+
+    def score(at: int, hits: Sequence[Hit]) -> dict[str, float]:
+        return _scores(list(dict.fromkeys(hit.text.id for hit in hits)), relevance[str(queries[at]["_id"])])
+
+    return ablation(chain, asks, score, asking)
+
+
+def ablation_of_cases(chain: Chain, cases: Sequence[Case], asking: Progress = lambda done, total: None) -> dict[str, dict[str, float]]:
+    """R@1, R@5 and MRR of the first right statement of `cases`, for each stage of finding."""
+    asked = [case for case in cases if case.right and not case.documents]
+    asks = [Ask(case.question, case.history, k=STATEMENTS, filters=Filters(own=False)) for case in asked]
+
+    def score(at: int, hits: Sequence[Hit]) -> dict[str, float]:
+        place = next((number for number, hit in enumerate(hits, 1) if set(hit.statement.marks) & set(asked[at].right)), 0)
+        return {"R@1": float(place == 1), "R@5": float(0 < place <= 5), "MRR": 1 / place if place else 0.0}
+
+    return ablation(chain, asks, score, asking)
+
+
+def _loaded(folder: Path, chain: Chain, indexing: Progress) -> tuple[list[dict[str, object]], dict[str, dict[str, float]]]:
+    """The queries that have a relevant passage, and which; the library of `chain` holds the passages then."""
+    relevance = _relevance(folder / "qrels" / "test.tsv")
+    queries = [query for query in _rows(folder / "queries.jsonl") if str(query["_id"]) in relevance]
+    if not queries:
+        raise ValueError(f"{folder / 'qrels' / 'test.tsv'}: no query has a relevant passage")
+    if chain.library.statements.words.count():
+        raise ValueError("the passages are indexed in a library of their own, and this one is not empty")
+    chain.library.sync([_passage(row) for row in _rows(folder / "corpus.jsonl")], indexing)
+    return queries, relevance
+
+
 def ranking(chain: Chain, query: dict[str, object]) -> list[str]:
     """The passages found for a query, best first: those of the evidence, then those of the other hits."""
-    question = str(query["text"]).strip()[:MAX_QUESTION]
-    if not question:
+    ask = _ask(query)
+    if not ask.question:
         return []
+    found = chain.find(ask)
+    return list(dict.fromkeys([item.text.id for item in found.evidence] + [hit.text.id for hit in found.hits]))
+
+
+def _ask(query: dict[str, object]) -> Ask:
     history = query.get("history") or []
     turns = tuple(Turn(turn["role"], turn["content"]) for turn in history)  # type: ignore[attr-defined]  # rows of JSON
-    found = chain.find(Ask(question, turns, k=STATEMENTS))
-    return list(dict.fromkeys([item.text.id for item in found.evidence] + [hit.text.id for hit in found.hits]))
+    return Ask(str(query["text"]).strip()[:MAX_QUESTION], turns, k=STATEMENTS)
 
 
 def _scores(ranked: list[str], grades: dict[str, float]) -> dict[str, float]:

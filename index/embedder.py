@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,12 @@ class Embedder:
             if self._model is None:
                 self._model = self._read()
             return self._model
+
+    def anew(self) -> Embedder:
+        """The same model, which encodes the passages whose vectors come with the project too."""
+        other = copy.copy(self)
+        other._shipped = {}
+        return other
 
     def questions(self, texts: list[str]) -> Vectors:
         """Unit vectors of questions, shape (texts, dimensions)."""

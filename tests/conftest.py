@@ -17,6 +17,7 @@ from corpus.markdown import load
 from corpus.readers import from_file
 from corpus.text import SourceText
 from index.embedder import Embedder
+from index.judge import Judge
 from index.library import Library
 from tests.hkai_process import ROOT, UNTIL_READY, Server, clean, serving
 
@@ -85,6 +86,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def embedder(models: Path) -> Embedder:
     """The default model, loaded once."""
     model = Embedder(cache=models)
+    model.load()
+    return model
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    """The judge that comes with the project, loaded once."""
+    model = Judge()
     model.load()
     return model
 

@@ -1,0 +1,64 @@
+"""What each stage of finding adds: the same questions through more and more of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+from assistant.chain import Ask, Chain
+from assistant.evidence import rank, reorder
+from index.search import Hit, View, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Which part of finding is at work: the signals of the search by name, every view or the question as asked alone, the learned order, the judge."""
+
+    name: str
+    signals: tuple[str, ...]
+    views: bool = False
+    ranked: bool = False
+    judged: bool = False
+
+
+_ALL = tuple(field.name for field in fields(Weights) if field.name != "other_language")
+STAGES = (
+    Stage("meaning of passages", ("meaning_chunk",)),
+    Stage("+ meaning of statements", ("meaning_chunk", "meaning_statement")),
+    Stage("+ words", ("meaning_chunk", "meaning_statement", "words_chunk", "words_statement")),
+    Stage("+ names", _ALL),
+    Stage("+ views of the question", _ALL, views=True),
+    Stage("+ learned order", _ALL, views=True, ranked=True),
+    Stage("+ judge", _ALL, views=True, ranked=True, judged=True),
+)
+
+
+def staged(chain: Chain, ask: Ask, stage: Stage) -> list[Hit]:
+    """The statements found for a question by the parts of `stage`, best first."""
+    question = chain.understand(ask)
+    if not stage.views:
+        question = replace(question, views=(View(question.asked),))
+    vectors = chain.library.embedder.questions([view.text for view in question.views])
+    off = {name: 0.0 for name in _ALL if name not in stage.signals}
+    hits = chain.search(question, vectors, k=ask.k, weights=replace(Weights(), **off))
+    if stage.ranked:
+        hits = rank(question, hits, chain.library, chain.weights)
+    if stage.judged and chain.judge:
+        hits = reorder(question, hits, chain.judge, chain.weights)
+    return hits
+
+
+def ablation(
+    chain: Chain, asks: Sequence[Ask], score: Callable[[int, list[Hit]], dict[str, float]], progress: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, dict[str, float]]:
+    """The mean of each of the figures that `score` gives for a question, by its place in `asks`, and what was found for it, by stage."""
+    table: dict[str, dict[str, float]] = {}
+    stages = [stage for stage in STAGES if chain.judge or not stage.judged]
+    for at, stage in enumerate(stages):
+        rows = []
+        for done, ask in enumerate(asks):
+            progress(at * len(asks) + done, len(asks) * len(stages))
+            rows.append(score(done, staged(chain, ask, stage)))
+        table[stage.name] = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+    progress(1, 1)
+    return table

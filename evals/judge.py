@@ -1,0 +1,181 @@
+"""Trains the judge of `index/judge.py` from the questions of `evals/pairs`, and measures it.
+
+The base is six of the twelve layers of the encoder that comes with the installation, every second one (layer dropping: Sajjad et
+al. 2023, "On the effect of dropping layers of pre-trained transformer models"), its vocabulary trimmed to the pieces that the two
+languages use (Abdaoui et al. 2020, "Load what you need"). Trained with binary cross-entropy, so that a score is a log odds.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
+
+from assistant.chain import Ask, Chain
+from evals.pairs import Example, Pair, examples
+from index import e5
+from index.judge import LONGEST, WEIGHTS, seal
+
+LAYERS = (1, 3, 5, 7, 9, 11)
+PIECES = 15_000
+EPOCHS, BATCH, RATE, WARM_UP = 2, 32, 8e-5, 0.1
+
+
+def make(chain: Chain, pairs: Sequence[Pair], out: Path = WEIGHTS, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    """Mines examples for `pairs` in the library of `chain`, trains the judge on them and writes it into `out`, sealed; what is there is replaced."""
+    mined = examples(chain, pairs, progress=progress)
+    encoder = e5.folder(chain.library.folder / "models")
+    with TemporaryDirectory() as folder:
+        start, made = Path(folder) / "base", Path(folder) / "judge"
+        base(encoder, start, [*(text.text for text in chain.library.texts.values()), *(pair.question for pair in pairs)])
+        train(mined, start, made)
+        for name in (
+            "config.json",
+            "config_sentence_transformers.json",
+            "model.safetensors",
+            "modules.json",
+            "sentence_bert_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ):
+            out.mkdir(exist_ok=True)
+            shutil.copyfile(made / name, out / name)
+    seal(out)
+
+
+def base(encoder: Path, out: Path, texts: Iterable[str]) -> None:
+    """Writes the untrained judge into `out`: layers and trimmed vocabulary of the sentence-transformers folder `encoder`.
+
+    Kept are single characters, the `PIECES` likeliest longer pieces of ASCII or Han, and those that occur in `texts`.
+    """
+    out.mkdir(parents=True)
+    described = json.loads((encoder / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = described["model"]["vocab"]
+    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
+    kept = {number for text in texts for number in tokenizer.encode(text).ids} | set(range(5)) | {len(vocabulary) - 1}
+    kept |= {number for number, (piece, _) in enumerate(vocabulary) if len(piece) == 1}
+    longer = [
+        number
+        for number, (piece, _) in enumerate(vocabulary)
+        if len(piece) > 1 and all(" " <= char <= "~" or char == "▁" or "\u4e00" <= char <= "\u9fff" for char in piece)
+    ]
+    kept |= set(sorted(longer, key=lambda number: -vocabulary[number][1])[:PIECES])
+    order = sorted(kept)
+    described["model"]["vocab"] = [vocabulary[number] for number in order]
+    for token in described["added_tokens"]:
+        token["id"] = order.index(token["id"])
+    (out / "tokenizer.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
+    (out / "tokenizer_config.json").write_text((encoder / "tokenizer_config.json").read_text(encoding="utf-8"), encoding="utf-8")
+    weights = load_file(encoder / "model.safetensors")
+    names = {f"encoder.layer.{old}.": f"encoder.layer.{new}." for new, old in enumerate(LAYERS)}
+    cut = {name: value for name, value in weights.items() if name.startswith("embeddings.")}
+    cut["embeddings.word_embeddings.weight"] = weights["embeddings.word_embeddings.weight"][order]
+    for old, new in names.items():
+        cut |= {new + name.removeprefix(old): value for name, value in weights.items() if name.startswith(old)}
+    save_file(cut, out / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((encoder / "config.json").read_text(encoding="utf-8"))
+    config |= {"num_hidden_layers": len(LAYERS), "vocab_size": len(order)}
+    (out / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+
+
+def train(mined: Sequence[Example], start: Path, out: Path, *, epochs: float | None = None, seed: int = 0) -> None:
+    """Fine-tunes the base in the folder `start` on the examples `mined` and writes the judge, in half precision, into `out`."""
+    import torch
+    from datasets import Dataset
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+
+    torch.manual_seed(seed)
+    model = CrossEncoder(str(start), num_labels=1, max_length=LONGEST, activation_fn=torch.nn.Identity(), model_kwargs={"dtype": torch.float32})
+    for name, weights in model.named_parameters():
+        # Words that no example has keep their place among those that some have.
+        weights.requires_grad = "word_embeddings" not in name
+    columns = {
+        "question": [example.question for example in mined],
+        "statement": [example.statement for example in mined],
+        "label": [example.label for example in mined],
+    }
+    arguments = CrossEncoderTrainingArguments(
+        output_dir=str(out) + ".making",
+        num_train_epochs=epochs or EPOCHS,
+        per_device_train_batch_size=BATCH,
+        learning_rate=RATE,
+        warmup_steps=WARM_UP,
+        weight_decay=0.01,
+        save_strategy="no",
+        report_to="none",
+        logging_steps=50,
+        seed=seed,
+        train_sampling_strategy="group_by_length",
+    )
+    CrossEncoderTrainer(model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=BinaryCrossEntropyLoss(model)).train()
+    model.half().save_pretrained(str(out))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The figures of one way of judging over test questions that nobody was trained on.
+
+    Each share is (how many, of how many). `ranks` are those of the first right statement in the evidence, 0 where there is none;
+    `odds` are each question's confidence and whether it can be answered.
+    """
+
+    name: str
+    near_misses_declined: tuple[int, int]
+    outside_declined: tuple[int, int]
+    wrongly_declined: tuple[int, int]
+    ranks: tuple[int, ...]
+    odds: tuple[tuple[float, bool], ...]
+
+    @property
+    def mean_reciprocal_rank(self) -> float:
+        """MRR of the first right statement over all answerable questions."""
+        return sum(1 / rank for rank in self.ranks if rank) / max(1, len(self.ranks))
+
+    @property
+    def first(self) -> float:
+        """The share of the answerable questions whose evidence begins with a right statement."""
+        return sum(rank == 1 for rank in self.ranks) / max(1, len(self.ranks))
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error over ten bins of equal width (Naeini et al. 2015)."""
+        bins: dict[int, list[tuple[float, bool]]] = {}
+        for chance, answerable in self.odds:
+            bins.setdefault(min(9, int(chance * 10)), []).append((chance, answerable))
+        return sum(abs(sum(chance for chance, _ in one) - sum(able for _, able in one)) for one in bins.values()) / max(1, len(self.odds))
+
+    def risk(self, coverage: float) -> float:
+        """Of the share `coverage` of the questions with the highest confidence, the share that nothing answers (El-Yaniv and Wiener 2010)."""
+        surest = sorted(self.odds, reverse=True)[: max(1, round(coverage * len(self.odds)))]
+        return sum(not answerable for _, answerable in surest) / len(surest)
+
+
+def measure(
+    name: str, chain: Chain, pairs: Sequence[Pair], outside: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
+) -> Measured:
+    """Asks the questions of `pairs` that were written one by one, and `outside`, which no text answers."""
+    near, away, wrong, ranks, odds = [], [], [], [], []
+    asked: list[tuple[str, Pair | None]] = [(pair.question, pair) for pair in pairs if pair.style != "template"]
+    asked += [(question, None) for question in outside]
+    for done, (question, pair) in enumerate(asked):
+        progress(done, len(asked))
+        found = chain.find(Ask(question))
+        odds.append((found.confidence, bool(pair and pair.right)))
+        if pair is None:
+            away.append(not found.enough)
+        elif not pair.right:
+            near.append(not found.enough)
+        else:
+            wrong.append(not found.enough)
+            ranks.append(next((at for at, item in enumerate(found.evidence, 1) if set(item.statement.marks) & set(pair.right)), 0))
+    progress(len(asked), len(asked))
+    near_misses, outside_ones, answered = ((sum(one), len(one)) for one in (near, away, wrong))
+    return Measured(name, near_misses, outside_ones, answered, tuple(ranks), tuple(odds))

@@ -1,0 +1,148 @@
+"""The questions that the judge is trained and measured on, each with the statements that answer it, and the wrong ones mined for it.
+
+`evals/pairs/*.jsonl`: `id`, `question`, `lang`, `style` (`written`, `template` or `near_miss`), `split` (`train`, `held` or
+`test`, by fact), `right` (labels of the statements that answer it; none in a near miss) and `near` (labels on the same
+matter: neither right nor wrong, and in a near miss what it sounds like).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assistant.chain import Ask, Chain
+from corpus.text import Lang
+from index.search import Hit
+from index.words import fold
+
+PAIRS = Path(__file__).parent / "pairs"
+DEEP = 30
+# Bodies of other places, put in the stead of a name that a statement is about.
+ELSEWHERE = (
+    "A*STAR",
+    "Singapore",
+    "Shenzhen",
+    "深圳",
+    "新加坡",
+    "澳門",
+    "Macau",
+    "Taiwan's ITRI",
+    "Tsinghua University",
+    "清華大學",
+    "SoftBank",
+    "台積電",
+    "the EU",
+    "AI Singapore",
+)
+Split = Literal["train", "held", "test"]
+
+
+class Pair(BaseModel):
+    """A question and what answers it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(min_length=1)
+    question: str = Field(min_length=1)
+    lang: Lang
+    style: Literal["written", "template", "near_miss"]
+    split: Split
+    right: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question, a statement, and 1.0 if the statement answers it, else 0.0."""
+
+    question: str
+    statement: str
+    label: float
+
+
+def load(folder: Path = PAIRS) -> tuple[Pair, ...]:
+    """Every pair below `folder`; raises `ValueError` naming the line that is none, or an id used twice."""
+    pairs: dict[str, Pair] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                pair = Pair.model_validate_json(line)
+            except ValidationError as error:
+                fault = error.errors()[0]
+                raise ValueError(f"{path}:{number}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+            if pair.id in pairs:
+                raise ValueError(f"{path}:{number}: the id {pair.id!r} is used twice")
+            pairs[pair.id] = pair
+    return tuple(pairs.values())
+
+
+def candidates(
+    chain: Chain, pairs: Sequence[Pair], k: int = DEEP, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[tuple[Pair, list[Hit]]]:
+    """Each question with the statements that the search finds for it."""
+    for done, pair in enumerate(pairs):
+        progress(done, len(pairs))
+        question = chain.understand(Ask(pair.question))
+        vectors = chain.library.embedder.questions([view.text for view in question.views])
+        yield pair, chain.search(question, vectors, k=k)
+    progress(len(pairs), len(pairs))
+
+
+def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Example]:
+    """What the judge learns from: for each question a right statement in its language, now and then one in the other, and wrong ones from
+    among those that the search takes for right: two of the first five, one further down, one in the other language.
+
+    Of the statements that carry a right label the one that the encoder finds nearest counts, since a fact may be told in two
+    sentences of which one answers; the others, and those on the same matter, are left out.
+    """
+    choose = random.Random(seed)
+    told: dict[str, list[tuple[str, str]]] = {}
+    for text in chain.library.texts.values():
+        for statement in text.statements:
+            for mark in statement.marks:
+                told.setdefault(mark, []).append((text.lang, statement.text))
+    found = []
+    for pair, hits in candidates(chain, pairs, progress=progress):
+        related = {*pair.right, *pair.near}
+        if pair.style == "near_miss":
+            found += [Example(pair.question, hit.statement.text, 0.0) for hit in [*hits[:2], *choose.sample(hits[2:12], min(1, len(hits[2:12])))]]
+            continue
+        right = _right(chain, pair, told, choose)
+        found += [Example(pair.question, statement, 1.0) for statement in right]
+        found += [Example(question, right[0], 0.0) for question in _missing(chain, pair.question, right[0], choose) if choose.random() < 0.6] if right else []
+        wrong = [hit for hit in hits if not related & set(hit.statement.marks)]
+        same = [hit for hit in wrong if hit.text.lang == pair.lang]
+        other = [hit for hit in wrong if hit.text.lang != pair.lang]
+        chosen = choose.sample(same[:5], min(2, len(same[:5]))) + choose.sample(same[5:], min(1, len(same[5:]))) + other[: choose.random() < 0.4]
+        found += [Example(pair.question, hit.statement.text, 0.0) for hit in chosen]
+    return found
+
+
+def _missing(chain: Chain, question: str, statement: str, choose: random.Random) -> Iterator[str]:
+    """The question about another year, and about another body, than those of the statement that answers it."""
+    years = [year for year in re.findall(r"(?<!\d)20[0-2]\d(?!\d)", question) if year in statement]
+    if years:
+        yield question.replace(years[0], str(int(years[0]) + choose.choice((-6, -4, -3, 3, 5))))
+    names = chain.names.find(question)
+    said = fold(statement)
+    others = [name for name in ELSEWHERE if fold(name) not in said]
+    if names and len(fold(question)) == len(question) and fold(names[0].written) in said:
+        yield f"{question[: names[0].start]}{choose.choice(others)}{question[names[0].end :]}"
+
+
+def _right(chain: Chain, pair: Pair, told: dict[str, list[tuple[str, str]]], choose: random.Random) -> list[str]:
+    chosen = []
+    for other in (False, True):
+        texts = sorted({text for label in pair.right for lang, text in told.get(label, []) if (lang != pair.lang) == other})
+        if texts and (not other or choose.random() < 0.25):
+            vectors = chain.library.embedder.passages(texts)
+            asked = chain.library.embedder.questions([pair.question])
+            chosen.append(texts[int(np.argmax(vectors @ asked[0]))])
+    return chosen

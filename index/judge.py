@@ -1,0 +1,101 @@
+"""How well a statement answers a question: a small cross-encoder, trained by `evals/judge.py`, its weights in `judge_weights/`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+WEIGHTS = Path(__file__).parent / "judge_weights"
+CHECKSUMS = "checksums.json"
+# Pieces of question and statement together; what is longer is cut, so that time is bounded.
+LONGEST = 192
+_REMEDY = "Run `git checkout index/judge_weights`, or set HKAI_JUDGE=off."
+
+
+class JudgeError(Exception):
+    """The judge's weights cannot be used; the message says why and what mends it."""
+
+
+class Judge:
+    """A cross-encoder over question and statement, loaded when it is first used or by `load`, once.
+
+    Its matrices are rounded to 8 bits as it is loaded (dynamic quantisation), for speed on a CPU; `exact` leaves them as they are.
+    """
+
+    def __init__(self, folder: Path = WEIGHTS, *, exact: bool = False) -> None:
+        self.folder = folder
+        self._exact = exact
+        self._model: CrossEncoder | None = None
+        self._loading = threading.Lock()
+        self._scoring = threading.Lock()
+
+    @property
+    def present(self) -> bool:
+        """Whether there are weights."""
+        return (self.folder / CHECKSUMS).is_file()
+
+    @property
+    def name(self) -> str:
+        """A short name of the weights."""
+        return f"hkai-judge-{hashlib.sha256((self.folder / CHECKSUMS).read_bytes()).hexdigest()[:8]}" if self.present else ""
+
+    def load(self) -> CrossEncoder:
+        """The model, read from disk the first time; raises `JudgeError`."""
+        with self._loading:
+            if self._model is None:
+                self._model = self._read()
+            return self._model
+
+    def scores(self, question: str, statements: Sequence[str]) -> NDArray[np.float32]:
+        """For each statement the log odds that it answers the question, shape (statements,); raises `JudgeError`."""
+        if not statements:
+            return np.zeros(0, dtype=np.float32)
+        model = self.load()
+        with self._scoring:
+            return np.asarray(model.predict([(question, statement) for statement in statements], batch_size=64, show_progress_bar=False), dtype=np.float32)
+
+    def _read(self) -> CrossEncoder:
+        import torch
+        from sentence_transformers import CrossEncoder
+
+        for name, expected in _checksums(self.folder).items():
+            try:
+                found = _digest(self.folder / name)
+            except OSError as error:
+                raise JudgeError(f"{self.folder / name} cannot be read ({error.strerror}). {_REMEDY}") from error
+            if found != expected:
+                raise JudgeError(f"{self.folder / name} is not the file that belongs here (its checksum differs). {_REMEDY}")
+        try:
+            model: CrossEncoder = CrossEncoder(str(self.folder), max_length=LONGEST, activation_fn=torch.nn.Identity(), model_kwargs={"dtype": torch.float32})
+        except (OSError, ValueError) as error:
+            raise JudgeError(f"The judge cannot be loaded ({str(error).splitlines()[0]}). {_REMEDY}") from error
+        if not self._exact and model.device.type == "cpu":
+            torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]
+        return model
+
+
+def seal(folder: Path) -> None:
+    """Writes the checksums of the files of `folder`."""
+    sums = {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name not in (CHECKSUMS, "README.md")}
+    (folder / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((folder / CHECKSUMS).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise JudgeError(f"{folder / CHECKSUMS} cannot be read ({error}). {_REMEDY}") from error
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

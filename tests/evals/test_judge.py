@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.chain import Chain
+from assistant.evidence import load_weights
+from evals import judge as training
+from evals.judge import LAYERS, Measured, base, measure, train
+from evals.pairs import Example, Pair
+from index import e5
+from index.judge import Judge, seal
+from index.library import Library
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """The untrained judge."""
+    out = tmp_path_factory.mktemp("base") / "base"
+    base(e5.folder(models), out, ["數碼港營運人工智能超算中心。"])
+    return out
+
+
+def test_the_base_is_half_the_encoder_with_a_trimmed_vocabulary(start: Path) -> None:
+    config = json.loads((start / "config.json").read_text(encoding="utf-8"))
+    assert config["num_hidden_layers"] == len(LAYERS)
+    assert 20_000 < config["vocab_size"] < 40_000
+
+
+def test_training_teaches_and_what_it_writes_is_a_judge(start: Path, tmp_path: Path) -> None:
+    cats, dogs = "The cat sat on the mat.", "Dogs bark at night."
+    mined = [Example("What did the cat do?", cats, 1.0), Example("What did the cat do?", dogs, 0.0)] * 32
+    mined += [Example("When do dogs bark?", dogs, 1.0), Example("When do dogs bark?", cats, 0.0)] * 32
+    train(mined, start, tmp_path / "made", epochs=6)
+    seal(tmp_path / "made")
+    trained = Judge(tmp_path / "made", exact=True)
+    assert int(np.argmax(trained.scores("What did the cat do?", [dogs, cats]))) == 1
+    assert int(np.argmax(trained.scores("When do dogs bark?", [dogs, cats]))) == 0
+
+
+def test_what_is_measured_is_counted_by_kind(library: Library, judge: Judge) -> None:
+    statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
+    pairs = [
+        Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="test", right=statement.marks),
+        Pair(id="b", question="How many parking spaces has the AI Subsidy Scheme?", lang="en", style="near_miss", split="test", near=statement.marks),
+        Pair(id="c", question="ai subsidy scheme", lang="en", style="template", split="test", right=statement.marks),
+    ]
+    measured = measure("here", Chain(library, load_weights(library.embedder.name), judge=judge), pairs, ["How do I boil an egg?"])
+    assert measured.near_misses_declined[1] == measured.outside_declined[1] == measured.wrongly_declined[1] == 1
+    assert measured.outside_declined[0] == 1
+    assert len(measured.ranks) == 1
+    assert len(measured.odds) == 3
+
+
+def test_figures_of_what_was_measured() -> None:
+    measured = Measured("x", (1, 2), (2, 2), (0, 2), (1, 2, 0), ((0.95, True), (0.85, True), (0.15, False), (0.05, True)))
+    assert measured.mean_reciprocal_rank == pytest.approx(0.5)
+    assert measured.first == pytest.approx(1 / 3)
+    assert measured.calibration_error == pytest.approx((0.05 + 0.15 + 0.15 + 0.95) / 4)
+    assert measured.risk(0.5) == 0
+    assert measured.risk(1.0) == 0.25
+
+
+def test_training_anew_replaces_the_weights_and_seals_them(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "EPOCHS", 1)
+    statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
+    pair = Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="train", right=statement.marks)
+    training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path)
+    assert Judge(tmp_path).present
+    assert np.isfinite(Judge(tmp_path).scores("What is it?", ["A scheme."])).all()

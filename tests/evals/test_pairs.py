@@ -1,0 +1,90 @@
+"""The committed pairs, their loader, and what is mined from them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from assistant.chain import Chain
+from assistant.evidence import load_weights
+from corpus.markdown import load as load_texts
+from evals.cases import SETS
+from evals.cases import load as load_cases
+from evals.pairs import Pair, examples, load
+from index.library import Library
+
+
+@pytest.fixture(scope="module")
+def pairs() -> tuple[Pair, ...]:
+    return load()
+
+
+def test_there_are_enough_questions_and_most_were_written_one_by_one(pairs: tuple[Pair, ...]) -> None:
+    assert len(pairs) >= 8_000
+    assert sum(pair.style == "template" for pair in pairs) <= len(pairs) / 3
+    test = [pair for pair in pairs if pair.split == "test" and pair.style != "template"]
+    assert len(test) >= 600
+    assert sum(pair.lang == "zh" for pair in test) >= 200
+    assert sum(pair.style == "near_miss" for pair in test) >= 200
+
+
+def test_no_fact_nor_its_twin_is_on_two_sides(pairs: tuple[Pair, ...]) -> None:
+    sides = defaultdict(set)
+    for pair in pairs:
+        for label in (*pair.right, *pair.near):
+            sides[label].add(pair.split)
+    told = [statement.marks for text in load_texts() for statement in text.statements]
+    for marks in told:  # facts told in one sentence are twins
+        together = set().union(*(sides[mark] for mark in marks))
+        for mark in marks:
+            sides[mark] |= together
+    assert [label for label, found in sides.items() if len(found) > 1] == []
+
+
+def test_no_fact_behind_a_test_case_was_trained_on(pairs: tuple[Pair, ...]) -> None:
+    tested = {label for path in SETS.glob("*.jsonl") for case in load_cases(path) if case.split == "test" for label in case.right}
+    assert [pair.id for pair in pairs if pair.split != "test" and tested & {*pair.right, *pair.near}] == []
+
+
+def test_every_question_has_what_its_style_needs(pairs: tuple[Pair, ...]) -> None:
+    assert [pair.id for pair in pairs if bool(pair.right) == (pair.style == "near_miss")] == []
+    labels = {mark for text in load_texts() for statement in text.statements for mark in statement.marks}
+    assert [pair.id for pair in pairs if not {*pair.right, *pair.near} <= labels] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"id": "a", "question": "", "lang": "en", "style": "written", "split": "train"}', "question"),
+        ('{"id": "a", "question": "b", "lang": "fr", "style": "written", "split": "train"}', "lang"),
+        ('{"id": "a", "question": "b", "lang": "en", "style": "written", "split": "train", "more": 1}', "more"),
+    ],
+)
+def test_a_line_that_is_no_pair_is_named(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "train.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"train\.jsonl:1: .*{said}"):
+        load(tmp_path)
+
+
+def test_an_id_used_twice_is_named(tmp_path: Path) -> None:
+    line = '{"id": "a", "question": "b", "lang": "en", "style": "near_miss", "split": "train"}\n'
+    (tmp_path / "train.jsonl").write_text(line * 2, encoding="utf-8")
+    with pytest.raises(ValueError, match=r":2: the id 'a' is used twice"):
+        load(tmp_path)
+
+
+def test_what_is_mined_is_right_where_a_label_says_so(library: Library) -> None:
+    chain = Chain(library, load_weights(library.embedder.name))
+    statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
+    asked = Pair(id="a", question=f"Tell me: {statement.text}", lang="en", style="written", split="train", right=statement.marks)
+    missed = Pair(id="b", question="How many parking spaces has it?", lang="en", style="near_miss", split="train", near=statement.marks)
+    mined = examples(chain, [asked, missed])
+    right = {example.statement for example in mined if example.label == 1}
+    assert statement.text in right
+    assert all(example.question == asked.question for example in mined if example.label == 1)
+    wrong = [example for example in mined if example.label == 0]
+    assert {example.question for example in wrong} >= {asked.question, missed.question}
+    assert not right & {example.statement for example in wrong if example.question == asked.question}

@@ -1,0 +1,62 @@
+"""What the commands share: the consoles, the progress bars, and the parts they open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from assistant.build import Parts
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Mode = Literal["auto", "quotes", "model"]
+
+
+def put_together() -> Parts:
+    """The parts by the settings, nothing loaded yet."""
+    from assistant.build import build
+    from assistant.settings import load
+
+    return build(load())
+
+
+def opened() -> Parts:
+    """The parts, the index loaded for asking."""
+    from assistant.build import open_index
+
+    parts = put_together()
+    open_index(parts)
+    return parts
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar as a callback of (done, total)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=False) as progress:
+        task = progress.add_task(label, total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+
+class LogProgress:
+    """A progress bar that begins with the first report and ends with the last."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._progress: Progress | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows how far the work is."""
+        if self._progress is None:
+            self._progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err)
+            self._progress.start()
+            self._progress.add_task(self._label, total=total)
+        self._progress.update(self._progress.task_ids[0], completed=done)
+        if done >= total:
+            self._progress.stop()
