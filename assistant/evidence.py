@@ -14,6 +14,7 @@ from pathlib import Path
 
 from assistant.records import Evidence, Question
 from corpus.figures import figures
+from corpus.markdown import topic_id
 from index.embedder import Vectors
 from index.judge import Judge
 from index.library import Library
@@ -85,8 +86,15 @@ def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
 
 
 def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[Evidence, ...]:
-    """The `k` statements to answer from: within a series the newest leads, unless another time is asked for."""
-    ordered = ranked if question.period.since else _series_by_date(ranked)
+    """The `k` statements to answer from: within a series the newest leads, unless another time is asked for; what asks for a thing is
+    first told what it is, by the opening of its text."""
+    ordered = list(ranked) if question.period.since else _series_by_date(ranked)
+    if question.kind == "about":
+        named = set(question.names)
+        opening = next((hit for hit in ordered if hit.number == 0 and topic_id(hit.text) in named and hit.text.lang == question.lang), None)
+        if opening:
+            ordered.remove(opening)
+            ordered.insert(0, replace(opening, score=ranked[0].score))
     return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, hit.score) for number, hit in enumerate(ordered[:k], 1))
 
 
