@@ -142,16 +142,18 @@ class Chain:
         hits = self.search(question, vectors, k=max(ask.k, POOL), filters=filters)
         clock.lap("search")
         signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
+        sure = confidence(signs, self.weights) if hits else 0.0
+        enough = sure >= self.weights.threshold or bool(filters.own and hits)
         hits = rank(question, hits, self.library, self.weights)
         clock.lap("gather")
         if self.judge and hits:
             question, hits = self._judged(self.judge, question, hits)
-            signs |= judged_signs(hits)
+            if not hits[0].text.own:  # what a user has added is too far from what the judge knows to be declined by it
+                judged = confidence(signs | judged_signs(hits), self.weights, judged=True)
+                sure, enough = min(sure, judged), enough and judged >= self.weights.threshold_judged
             clock.lap("judge")
-        sure = confidence(signs, self.weights, judged=self.judge is not None) if hits else 0.0
         evidence = gather(question, hits, ask.k)
         clock.lap("gather")
-        enough = bool(hits) and (sure >= self.weights.least(judged=self.judge is not None) or bool(filters.own))
         return Found(question, tuple(hits), evidence, sure, enough, clock.laps)
 
     def _judged(self, judge: Judge, question: Question, hits: Sequence[Hit]) -> tuple[Question, list[Hit]]:

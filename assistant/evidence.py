@@ -42,10 +42,6 @@ class Weights:
     enough_judged: Mapping[str, float] = field(default_factory=dict)
     threshold_judged: float = 0.5
 
-    def least(self, *, judged: bool) -> float:
-        """The confidence under which a question is declined."""
-        return self.threshold_judged if judged else self.threshold
-
 
 def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:
     """The weights for an embedder; for one that was not measured, those of the default."""

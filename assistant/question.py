@@ -121,7 +121,7 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     if state.question and not reading.fresh and (reading.leans or not own or cues.LEAD.match(asked)):
         views.setdefault(f"{state.question} {asked}", 0.6)
     views.setdefault(_with_titles(standalone, own, names, lang or detected), 0.9)
-    others = (reading.other, asked if reading.leans and names.find(asked) else "")
+    others = (reading.other, asked if reading.leans and names.find(asked) else "", _asking(standalone))
     question = Question(
         asked=asked,
         standalone=standalone,
@@ -238,6 +238,12 @@ def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], boo
             return _Reading(_carried(cues.LEAD.sub("", asked).strip(" ?？"), state, names), leans=True)
         return _Reading(f"{cues.LEAD.sub('', asked)} ({_subject(state)})", leans=True)
     return _Reading(asked)
+
+
+def _asking(text: str) -> str:
+    """Of a message of several sentences the one that asks, if only one does."""
+    asking = [part.strip() for part in re.split(r"(?<=[.!?。！？\n])\s*", text) if part.strip().endswith(("?", "？"))]
+    return asking[0] if len(asking) == 1 and len(asking[0]) < len(text.strip()) and len(tokens(asking[0])) > 1 else ""
 
 
 def _subject(state: _State) -> str:

@@ -8,8 +8,8 @@ from assistant.records import Draft, Evidence, Question, Sentence
 from corpus.markdown import topic_id
 
 # By kind of question: the most statements that are quoted, and how far below the best one (in log odds) they may score.
-MOST = {"fact": 6, "figure": 5, "list": 8, "compare": 8, "about": 6}
-REACH = {"fact": 3.0, "figure": 3.0, "list": 4.0, "compare": 4.0, "about": 3.0}
+MOST = {"fact": 6, "figure": 6, "list": 8, "compare": 8, "about": 6}
+REACH = {"fact": 5.0, "figure": 4.5, "list": 6.0, "compare": 6.0, "about": 4.0}
 
 NOT_FOUND = {
     "en": "I could not find an answer to this in the public pages that I know.",

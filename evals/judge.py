@@ -26,7 +26,7 @@ from index.judge import LONGEST, WEIGHTS, seal
 
 LAYERS = (0, 1, 2, 3, 4, 5)
 PIECES = 15_000
-STEPS, BATCH, RATE, WARM_UP = 1_600, 32, 2e-4, 0.04
+STEPS, BATCH, RATE, WARM_UP = 1_500, 32, 2e-4, 0.04
 # The share of easy examples, at the first step and at the last.
 EASY = (0.8, 0.2)
 
@@ -110,9 +110,10 @@ def train(mined: Sequence[Example], start: Path, out: Path, *, steps: int | None
     import torch
     from datasets import Dataset
     from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.sampler import DefaultBatchSampler
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
-    from torch.utils.data import BatchSampler, SequentialSampler
+    from torch.utils.data import SequentialSampler
 
     torch.manual_seed(seed)
     model = CrossEncoder(str(start), num_labels=1, max_length=LONGEST, activation_fn=torch.nn.Identity(), model_kwargs={"dtype": torch.float32})
@@ -133,10 +134,11 @@ def train(mined: Sequence[Example], start: Path, out: Path, *, steps: int | None
         warmup_steps=WARM_UP,
         weight_decay=0.01,
         save_strategy="no",
+        dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
         logging_steps=50,
         seed=seed,
-        batch_sampler=lambda dataset, batch_size, drop_last, **_: BatchSampler(SequentialSampler(dataset), batch_size, drop_last),
+        batch_sampler=lambda data, **given: DefaultBatchSampler(SequentialSampler(data), **given),
     )
     CrossEncoderTrainer(model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=BinaryCrossEntropyLoss(model)).train()
     model.half().save_pretrained(str(out))

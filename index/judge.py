@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "judge_weights"
 CHECKSUMS = "checksums.json"
-# Pieces of question and statement together; what is longer is cut, so that time is bounded.
+# Pieces of question and statement together, and characters of each; what is longer is cut, so that time and memory are bounded.
 LONGEST = 192
+CHARACTERS = 1_000
 _REMEDY = "Run `git checkout index/judge_weights`, or set HKAI_JUDGE=off."
 
 
@@ -62,7 +64,8 @@ class Judge:
             return np.zeros(0, dtype=np.float32)
         model = self.load()
         with self._scoring:
-            return np.asarray(model.predict([(question, statement) for statement in statements], batch_size=64, show_progress_bar=False), dtype=np.float32)
+            pairs = [(question[:CHARACTERS], statement[:CHARACTERS]) for statement in statements]
+            return np.asarray(model.predict(pairs, batch_size=64, show_progress_bar=False), dtype=np.float32)
 
     def _read(self) -> CrossEncoder:
         import torch
@@ -80,7 +83,9 @@ class Judge:
         except (OSError, ValueError) as error:
             raise JudgeError(f"The judge cannot be loaded ({str(error).splitlines()[0]}). {_REMEDY}") from error
         if not self._exact and model.device.type == "cpu":
-            torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]
+            with warnings.catch_warnings():  # PyTorch 2.13, which is pinned, says that a later one will do this by another name
+                warnings.simplefilter("ignore")
+                torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]
         return model
 
 

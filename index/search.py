@@ -166,14 +166,12 @@ def _by_highest(row: dict[str, float]) -> dict[str, float]:
 
 
 def _distinct(hits: list[Hit], k: int) -> list[Hit]:
-    """The first `k` hits, of statements with the same footnotes in one language only the first."""
+    """The first `k` hits; what one text has told, with the same footnotes, no other text tells again in that language."""
     kept: list[Hit] = []
-    seen: set[tuple[str, ...]] = set()
+    told: dict[tuple[str, ...], str] = {}
     for hit in hits:
-        key = (hit.text.lang, *hit.statement.marks)
-        if hit.statement.marks and key in seen:
+        if hit.statement.marks and told.setdefault((hit.text.lang, *hit.statement.marks), hit.text.id) != hit.text.id:
             continue
-        seen.add(key)
         kept.append(hit)
         if len(kept) == k:
             break

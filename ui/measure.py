@@ -95,7 +95,7 @@ def eval_retrieval(
 
 @evaluate.command("judge")
 def eval_judge(
-    train: Annotated[bool, typer.Option("--train", help="Train it anew from evals/pairs first, and write its weights (an hour or two on 2 cores).")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Train it anew from evals/pairs first, and write its weights (45 minutes on 2 cores).")] = False,
 ) -> None:
     """Measure the judge on questions about facts it was not trained on, beside the same without it."""
     import copy

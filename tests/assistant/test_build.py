@@ -46,6 +46,11 @@ def test_the_embedder_keeps_its_files_with_the_data(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "elsewhere")
 
 
+def test_the_judge_can_be_switched_off(tmp_path: Path) -> None:
+    assert build(_settings(tmp_path)).chain.judge is not None
+    assert build(_settings(tmp_path, judge="off")).chain.judge is None
+
+
 def test_a_model_that_is_set_writes(tmp_path: Path) -> None:
     parts = build(_settings(tmp_path, model="small", openai_base_url="http://127.0.0.1:1/v1"))
     assert parts.chain.writer is not None

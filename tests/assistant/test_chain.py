@@ -12,6 +12,7 @@ from assistant.evidence import load_weights
 from assistant.model import ModelWriter
 from assistant.quotes import NOT_FOUND
 from assistant.records import Answer, Event, Turn
+from index.judge import Judge
 from index.library import Library
 from tests.model_server import ModelServer, Reply, evidence_of, first_two
 
@@ -19,6 +20,27 @@ SMALL_MODEL = os.environ.get("HKAI_TEST_LLM_URL", "")
 WRITERS = ["quotes", "scripted model", *(["small model"] if SMALL_MODEL else [])]
 SCHEME = "What does the AI Subsidy Scheme pay for?"
 UNKNOWN = "What is the best pizza in Naples?"
+
+
+@pytest.fixture(scope="module")
+def judged(library: Library, judge: Judge) -> Chain:
+    """The chain that quotes, with the judge."""
+    return Chain(library, load_weights(library.embedder.name), judge=judge)
+
+
+def test_the_answer_names_the_judge_and_works_without_one(judged: Chain, chain: Chain) -> None:
+    assert judged.judge
+    answers = [one.ask(Ask(SCHEME)) for one in (judged, chain)]
+    assert [answer.made_by.judge for answer in answers] == [judged.judge.name, ""]
+    assert [answer.status for answer in answers] == ["answered", "answered"]
+    assert "judge" in answers[0].timings
+    assert "judge" not in answers[1].timings
+
+
+def test_of_two_readings_that_which_the_texts_answer_is_taken(judged: Chain) -> None:
+    turns = (Turn("user", "What is Cyberport?"), Turn("assistant", "Cyberport is a digital hub that runs the AI Subsidy Scheme."))
+    found = judged.find(Ask("What share of the computing price does it pay?", turns))
+    assert "Subsidy" in found.question.standalone
 
 
 # One contract, whoever writes

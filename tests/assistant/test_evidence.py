@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from assistant.chain import Ask, Chain
-from assistant.evidence import WEIGHTS, Weights, confidence, everyday, gather, load_weights, rank, statement_signs
+from assistant.evidence import JUDGED, WEIGHTS, Weights, confidence, everyday, gather, judged_signs, load_weights, rank, reorder, statement_signs
 from assistant.question import Names, language, understand
 from assistant.records import Period, Question
 from index.embedder import DEFAULT, MINILM
+from index.judge import Judge
 from index.library import Library
 from index.search import Hit, View, search
 from index.words import tokens
@@ -36,6 +37,25 @@ def test_ranking_is_the_weighted_sum_of_the_signs(library: Library) -> None:
     for hit in ranked:
         signs = statement_signs(question, hit, rarity)
         assert hit.score == pytest.approx(2 * signs["said"] + signs["figure"])
+
+
+def test_the_judge_reorders_the_best_dozen_and_leaves_the_others_behind(library: Library, judge: Judge) -> None:
+    question = _question("What share of the computing price does the AI Subsidy Scheme pay?", library)
+    ranked = rank(question, _hits(library, question), library, load_weights(library.embedder.name))
+    judged = reorder(question, ranked, judge, Weights({}, {}, 0.5, 0.8, statement_judged={"judge": 1.0}))
+    assert {hit.id for hit in judged[:JUDGED]} == {hit.id for hit in ranked[:JUDGED]}
+    assert [hit.id for hit in judged[JUDGED:]] == [hit.id for hit in ranked[JUDGED:]]
+    assert [hit.score for hit in judged] == sorted((hit.score for hit in judged), reverse=True)
+    odds = judge.scores(question.standalone, [hit.statement.text for hit in judged[:JUDGED] if not hit.text.own])
+    assert odds.max() == pytest.approx(max(hit.signals["judge"] for hit in judged[:JUDGED] if not hit.text.own), abs=0.5)
+    assert judged_signs(judged)["judge"] >= judged_signs(judged)["judge_third"]
+
+
+def test_what_a_thing_is_stands_first_where_that_is_asked(library: Library) -> None:
+    question = _question("What is the AI Subsidy Scheme?", library)
+    assert question.kind == "about"
+    ranked = sorted(_hits(library, question), key=lambda hit: hit.number == 0)
+    assert gather(question, ranked)[0].statement == library.texts["ai-subsidy-scheme.en"].statements[0]
 
 
 def test_signs_lie_between_nought_and_one(library: Library) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import copy
+
 from assistant.chain import Chain
 from evals.bench import bench
+from index.judge import Judge
 
 
 def test_every_time_stands_beside_its_floor(chain: Chain) -> None:
@@ -13,3 +16,11 @@ def test_every_time_stands_beside_its_floor(chain: Chain) -> None:
     assert measured.megabytes > 50
     assert 0 < measured.build.encoding_chunks < measured.build.encoding_all
     assert measured.build.building > 0
+    assert measured.build.building_anew > 0
+
+
+def test_the_judge_is_timed_where_there_is_one(chain: Chain, judge: Judge) -> None:
+    judged = copy.copy(chain)
+    judged.judge = judge
+    names = [timing.name for timing in bench(judged, ["What is the AI Subsidy Scheme?"], rounds=1, texts=1).timings]
+    assert "the judge: a dozen statements" in names

@@ -34,7 +34,7 @@ def test_training_teaches_and_what_it_writes_is_a_judge(start: Path, tmp_path: P
     cats, dogs = "The cat sat on the mat.", "Dogs bark at night."
     mined = [Example("What did the cat do?", cats, 1.0), Example("What did the cat do?", dogs, 0.0)] * 32
     mined += [Example("When do dogs bark?", dogs, 1.0), Example("When do dogs bark?", cats, 0.0)] * 32
-    train(mined, start, tmp_path / "made", epochs=6)
+    train(mined, start, tmp_path / "made", steps=40)
     seal(tmp_path / "made")
     trained = Judge(tmp_path / "made", exact=True)
     assert int(np.argmax(trained.scores("What did the cat do?", [dogs, cats]))) == 1
@@ -65,7 +65,7 @@ def test_figures_of_what_was_measured() -> None:
 
 
 def test_training_anew_replaces_the_weights_and_seals_them(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 1)
+    monkeypatch.setattr(training, "STEPS", 1)
     statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
     pair = Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="train", right=statement.marks)
     training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path)

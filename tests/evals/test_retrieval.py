@@ -8,8 +8,12 @@ import pytest
 
 from assistant.chain import Chain
 from assistant.evidence import load_weights
-from evals.retrieval import ranking, retrieval
+from evals.ablate import STAGES
+from evals.cases import SETS
+from evals.cases import load as load_cases
+from evals.retrieval import ablation_of, ablation_of_cases, ranking, retrieval
 from index.embedder import Embedder
+from index.judge import Judge
 from index.library import Library
 
 PASSAGES = [
@@ -44,6 +48,21 @@ def test_the_right_passages_come_first_and_queries_without_one_are_left_out(tmp_
     assert figures == dict.fromkeys(("nDCG@5", "nDCG@10", "R@1", "R@5", "R@10", "MRR"), 1.0)
     assert ranking(chain, {"_id": "x", "text": "trams of Hong Kong"})[0] == "tram"
     assert ranking(chain, {"_id": "x", "text": " "}) == []
+
+
+def test_each_stage_of_finding_has_its_figures(tmp_path: Path, embedder: Embedder, judge: Judge) -> None:
+    chain = _chain(tmp_path / "data", embedder)
+    chain.judge = judge
+    table = ablation_of(_beir(tmp_path / "beir"), chain)
+    assert list(table) == [stage.name for stage in STAGES]
+    assert all(figures["R@10"] == 1.0 for figures in table.values())
+
+
+def test_without_a_judge_its_stage_is_left_out(chain: Chain) -> None:
+    cases = [case for case in load_cases(SETS / "questions.jsonl") if case.kind == "single"][:5]
+    table = ablation_of_cases(chain, cases)
+    assert list(table) == [stage.name for stage in STAGES[:-1]]
+    assert all(set(figures) == {"R@1", "R@5", "MRR"} for figures in table.values())
 
 
 def test_a_library_in_use_is_refused(tmp_path: Path, chain: Chain) -> None:

@@ -235,6 +235,13 @@ def test_the_doctor_names_what_is_wrong_with_its_remedy(run: Run, data: Path, mo
     assert "WRONG model: HKAI_MODEL is set but no endpoint -> set OPENAI_BASE_URL or OPENAI_API_KEY" in said.out
 
 
+def test_the_doctor_says_that_the_judge_is_off(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HKAI_JUDGE", "off")
+    said = run("doctor")
+    assert said.status == 0
+    assert "judge: switched off by HKAI_JUDGE" in said.out
+
+
 def test_every_command_helps(run: Run) -> None:
     said = run("--help")
     assert said.status == 0

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.chain import Chain
+from assistant.evidence import load_weights
+from evals.cases import Case
+from evals.fit import Example, fit, fit_enough, fit_statements, mean_reciprocal_rank, write
+from evals.pairs import Pair
+from index.judge import Judge
+from index.library import Library
+
+
+def _example(best: int, answerable: bool) -> Example:
+    statements = np.eye(3)[:, [0, 1]] + np.array([[0.0, 0.1]] * 3)
+    return Example(statements, np.arange(3) == best, np.array([1.0, 2.0 if answerable else -2.0]), answerable, 1.0)
+
+
+def test_the_sign_that_marks_what_is_right_gets_the_weight() -> None:
+    found = [_example(1, True)] * 10
+    weights = fit_statements(found)
+    assert weights[1] > weights[0]
+    assert mean_reciprocal_rank(found, weights) == 1.0
+
+
+def test_the_threshold_declines_no_more_than_it_may() -> None:
+    found = [_example(1, True)] * 20 + [_example(1, False)] * 20
+    weights, threshold = fit_enough(found, 0.0)
+    chances = [1 / (1 + np.exp(-example.enough @ weights)) for example in found]
+    assert all((chance >= threshold) == example.answerable for chance, example in zip(chances, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def asked(library: Library) -> tuple[list[Case], list[Pair]]:
+    """Questions on the small library, of both kinds."""
+    statements = [statement for text in library.texts.values() if text.lang == "en" and not text.own for statement in text.statements][:6]
+    kept = {"lang": "en", "split": "dev", "answerable": True, "required": [["x"]]}
+    cases = [Case(id=f"c{at}", kind="single", question=one.text[:90], right=one.marks, **kept) for at, one in enumerate(statements)]
+    cases += [
+        Case(id=f"o{at}", kind="offtopic", lang="en", split="dev", question=question, answerable=False)
+        for at, question in enumerate(("How do I boil rice?", "Who won the cup?"))
+    ]
+    pairs = [Pair(id=f"p{at}", question=one.text[-90:], lang="en", style="written", split="held", right=one.marks) for at, one in enumerate(statements)]
+    return cases, [*pairs, Pair(id="n", question="How many toilets has Cyberport?", lang="en", style="near_miss", split="held", near=statements[0].marks)]
+
+
+def test_weights_are_fitted_with_and_without_the_judge_and_read_again(
+    library: Library, judge: Judge, asked: tuple[list[Case], list[Pair]], tmp_path: Path
+) -> None:
+    before = load_weights(library.embedder.name)
+    plain = fit(Chain(library, before), *asked, before)
+    assert plain.statement_judged == before.statement_judged
+    fitted = fit(Chain(library, before, judge=judge), *asked, before)
+    assert set(fitted.statement_judged) == {"score", "judge", "judge_own"}
+    assert 0 < fitted.threshold_judged < 1
+    write("other", False, fitted, tmp_path / "weights.toml")
+    write("default", True, plain, tmp_path / "weights.toml")
+    again = load_weights("other", tmp_path / "weights.toml")
+    assert again.statement_judged == pytest.approx(fitted.statement_judged, abs=1e-3)
+    assert again.threshold == pytest.approx(fitted.threshold, abs=1e-3)
