@@ -6,7 +6,7 @@ import re
 import pytest
 from langchain_core.runnables import Runnable
 
-from assistant.chain import DROPPED, FELL_BACK, MAX_QUESTION, UNSUPPORTED, Ask, Chain
+from assistant.chain import DROPPED, FELL_BACK, MAX_QUESTION, SURER, UNSUPPORTED, Ask, Chain
 from assistant.errors import BadInput
 from assistant.evidence import load_weights
 from assistant.model import ModelWriter
@@ -38,9 +38,15 @@ def test_the_answer_names_the_judge_and_works_without_one(judged: Chain, chain: 
 
 
 def test_of_two_readings_that_which_the_texts_answer_is_taken(judged: Chain) -> None:
-    turns = (Turn("user", "What is Cyberport?"), Turn("assistant", "Cyberport is a digital hub that runs the AI Subsidy Scheme."))
-    found = judged.find(Ask("What share of the computing price does it pay?", turns))
-    assert "Subsidy" in found.question.standalone
+    assert judged.judge
+    asked = "When did the AI Subsidy Scheme open for applications?"
+    question = judged.understand(Ask(f"My cousin sings on a boat in the harbour and I sell noodles there. {asked}"))
+    assert question.others == (asked,)
+    vectors = judged.library.embedder.questions([view.text for view in question.views])
+    hits = judged.search(question, vectors)
+    odds = {text: judged.judge.scores(text, [hit.statement.text for hit in hits]).max() for text in (question.standalone, asked)}
+    taken = judged.find(Ask(question.asked)).question.standalone
+    assert taken == (asked if odds[asked] > odds[question.standalone] + 10 * SURER else question.standalone)
 
 
 # One contract, whoever writes

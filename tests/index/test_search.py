@@ -81,10 +81,14 @@ def test_the_language_asked_in_is_preferred(library: Library) -> None:
             assert hit.signals["other_language"] == (hit.text.lang == other and not hit.text.own)
 
 
-def test_a_statement_with_the_same_footnotes_comes_once_in_a_language(library: Library) -> None:
+def test_what_one_text_tells_with_the_same_footnotes_no_other_tells_again(library: Library) -> None:
     hits = _search(library, [View("Cyberport unicorns 獨角獸")], k=50)
-    keys = [(hit.text.lang, *hit.statement.marks) for hit in hits if hit.statement.marks]
-    assert len(keys) == len(set(keys))
+    told: dict[tuple[str, ...], set[str]] = {}
+    for hit in hits:
+        if hit.statement.marks:
+            told.setdefault((hit.text.lang, *hit.statement.marks), set()).add(hit.text.id)
+    assert told
+    assert all(len(texts) == 1 for texts in told.values())
 
 
 @pytest.mark.parametrize(
