@@ -157,9 +157,10 @@ class Chain:
         return Found(question, tuple(hits), evidence, sure, enough, clock.laps)
 
     def _judged(self, judge: Judge, question: Question, hits: Sequence[Hit]) -> tuple[Question, list[Hit]]:
-        """The hits in the judge's order, and the question read as they answer it best: another reading than the first must be the surer by far."""
-        readings = [question, *(read_as(question, text, self.names) for text in question.others)]
-        judged = [(one, reorder(one, rank(one, hits, self.library, self.weights), judge, self.weights)) for one in readings]
+        """The hits, ranked for `question`, in the order of the judge, and the question as they answer it best: another reading must be surer by far."""
+        others = [read_as(question, text, self.names) for text in question.others]
+        ranked = [(question, hits), *((other, rank(other, hits, self.library, self.weights)) for other in others)]
+        judged = [(reading, reorder(reading, ordered, judge, self.weights)) for reading, ordered in ranked]
         return max(judged, key=lambda one: judged_signs(one[1])["judge"] - (0 if one[0] is question else SURER))
 
     def _filters(self, ask: Ask) -> Filters:

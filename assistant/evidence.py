@@ -75,7 +75,7 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
 
 
 def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
-    """What the judge adds to `enough_signs`: the highest of its log odds and the third highest, each over 10, and `best`, its log odds of the first."""
+    """What the judge adds to `enough_signs`, log odds over 10: its highest, its third highest, and that of the first hit."""
     odds = sorted((hit.signals["judge"] + hit.signals["judge_own"] for hit in hits[:JUDGED]), reverse=True)
     first = hits[0].signals
     return {"judge": odds[0] / 10, "judge_third": odds[min(2, len(odds) - 1)] / 10, "judge_first": (first["judge"] + first["judge_own"]) / 10}

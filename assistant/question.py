@@ -242,7 +242,7 @@ def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], boo
 
 def _asking(text: str) -> str:
     """Of a message of several sentences the one that asks, if only one does."""
-    asking = [part.strip() for part in re.split(r"(?<=[.!?。！？\n])\s*", text) if part.strip().endswith(("?", "？"))]
+    asking = [part.strip() for part in re.split(r"(?<=[.!?])\s+|(?<=[。！？\n])\s*", text) if part.strip().endswith(("?", "？"))]
     return asking[0] if len(asking) == 1 and len(asking[0]) < len(text.strip()) and len(tokens(asking[0])) > 1 else ""
 
 

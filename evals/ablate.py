@@ -40,7 +40,7 @@ def staged(chain: Chain, ask: Ask, stage: Stage) -> list[Hit]:
         question = replace(question, views=(View(question.asked),))
     vectors = chain.library.embedder.questions([view.text for view in question.views])
     off = {name: 0.0 for name in _ALL if name not in stage.signals}
-    hits = chain.search(question, vectors, k=ask.k, weights=replace(Weights(), **off))
+    hits = chain.search(question, vectors, k=ask.k, filters=ask.filters, weights=replace(Weights(), **off))
     if stage.ranked:
         hits = rank(question, hits, chain.library, chain.weights)
     if stage.judged and chain.judge:

@@ -60,12 +60,12 @@ def load_all(files: Sequence[Path], labels: Collection[str] | None = None) -> tu
     faults: list[str] = []
     first: dict[str, str] = {}
     for file in files:
-        for number, line in _lines(file, faults):
+        for number, line in lines(file, faults):
             place = f"{file}:{number}"
             try:
                 case = adapter.validate_json(line)
             except ValidationError as error:
-                faults += [f"{place}: {_field(fault['loc'])}{fault['msg']}" for fault in error.errors()]
+                faults += [f"{place}: {field(fault['loc'])}{fault['msg']}" for fault in error.errors()]
                 continue
             if case.id in first:
                 faults.append(f"{place}: the id {case.id!r} is already that of {first[case.id]}")
@@ -77,7 +77,7 @@ def load_all(files: Sequence[Path], labels: Collection[str] | None = None) -> tu
     return tuple(cases)
 
 
-def _lines(file: Path, faults: list[str]) -> Iterator[tuple[int, str]]:
+def lines(file: Path, faults: list[str]) -> Iterator[tuple[int, str]]:
     """Number and text of each line that is not blank; a file that cannot be read, or holds none, is a fault."""
     try:
         lines = file.read_text(encoding="utf-8").split("\n")
@@ -89,7 +89,8 @@ def _lines(file: Path, faults: list[str]) -> Iterator[tuple[int, str]]:
     yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
-def _field(place: tuple[int | str, ...]) -> str:
+def field(place: tuple[int | str, ...]) -> str:
+    """Where in a record a fault is, as it is written before what is wrong."""
     return ".".join(map(str, place)) + ": " if place else ""
 
 

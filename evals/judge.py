@@ -24,7 +24,7 @@ from evals.pairs import Example, Pair, examples
 from index import e5
 from index.judge import LONGEST, WEIGHTS, seal
 
-LAYERS = (0, 1, 2, 3, 4, 5)
+LAYERS = 6
 PIECES = 15_000
 STEPS, BATCH, RATE, WARM_UP = 1_500, 32, 2e-4, 0.04
 # The share of easy examples, at the first step and at the last.
@@ -39,6 +39,7 @@ def make(chain: Chain, pairs: Sequence[Pair], out: Path = WEIGHTS, progress: Cal
         start, made = Path(folder) / "base", Path(folder) / "judge"
         base(encoder, start, [*(text.text for text in chain.library.texts.values()), *(pair.question for pair in pairs)])
         train(mined, start, made)
+        out.mkdir(exist_ok=True)
         for name in (
             "config.json",
             "config_sentence_transformers.json",
@@ -48,7 +49,6 @@ def make(chain: Chain, pairs: Sequence[Pair], out: Path = WEIGHTS, progress: Cal
             "tokenizer.json",
             "tokenizer_config.json",
         ):
-            out.mkdir(exist_ok=True)
             shutil.copyfile(made / name, out / name)
     seal(out)
 
@@ -77,14 +77,12 @@ def base(encoder: Path, out: Path, texts: Iterable[str]) -> None:
     (out / "tokenizer.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
     (out / "tokenizer_config.json").write_text((encoder / "tokenizer_config.json").read_text(encoding="utf-8"), encoding="utf-8")
     weights = load_file(encoder / "model.safetensors")
-    names = {f"encoder.layer.{old}.": f"encoder.layer.{new}." for new, old in enumerate(LAYERS)}
-    cut = {name: value for name, value in weights.items() if name.startswith("embeddings.")}
+    kept_names = ("embeddings.", *(f"encoder.layer.{layer}." for layer in range(LAYERS)))
+    cut = {name: value for name, value in weights.items() if name.startswith(kept_names)}
     cut["embeddings.word_embeddings.weight"] = weights["embeddings.word_embeddings.weight"][order]
-    for old, new in names.items():
-        cut |= {new + name.removeprefix(old): value for name, value in weights.items() if name.startswith(old)}
     save_file(cut, out / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((encoder / "config.json").read_text(encoding="utf-8"))
-    config |= {"num_hidden_layers": len(LAYERS), "vocab_size": len(order)}
+    config |= {"num_hidden_layers": LAYERS, "vocab_size": len(order)}
     (out / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 

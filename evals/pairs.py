@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant.chain import Ask, Chain
 from corpus.text import Lang
-from index.search import Hit
+from evals.cases import field, lines
+from index.embedder import Embedder, Vectors
 from index.words import fold
 
 PAIRS = Path(__file__).parent / "pairs"
@@ -68,31 +69,22 @@ class Example:
 
 
 def load(folder: Path = PAIRS) -> tuple[Pair, ...]:
-    """Every pair below `folder`; raises `ValueError` naming the line that is none, or an id used twice."""
+    """Every pair below `folder`; raises `ValueError` naming every line that is none, and every id used twice."""
     pairs: dict[str, Pair] = {}
+    faults: list[str] = []
     for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in lines(path, faults):
             try:
                 pair = Pair.model_validate_json(line)
             except ValidationError as error:
-                fault = error.errors()[0]
-                raise ValueError(f"{path}:{number}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+                faults += [f"{path}:{number}: {field(fault['loc'])}{fault['msg']}" for fault in error.errors()]
+                continue
             if pair.id in pairs:
-                raise ValueError(f"{path}:{number}: the id {pair.id!r} is used twice")
+                faults.append(f"{path}:{number}: the id {pair.id!r} is used twice")
             pairs[pair.id] = pair
+    if faults:
+        raise ValueError("\n".join(faults))
     return tuple(pairs.values())
-
-
-def candidates(
-    chain: Chain, pairs: Sequence[Pair], k: int = DEEP, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Iterator[tuple[Pair, list[Hit]]]:
-    """Each question with the statements that the search finds for it."""
-    for done, pair in enumerate(pairs):
-        progress(done, len(pairs))
-        question = chain.understand(Ask(pair.question))
-        vectors = chain.library.embedder.questions([view.text for view in question.views])
-        yield pair, chain.search(question, vectors, k=k)
-    progress(len(pairs), len(pairs))
 
 
 def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Example]:
@@ -109,12 +101,16 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
             for mark in statement.marks:
                 told.setdefault(mark, []).append((text.lang, statement.text))
     found = []
-    for pair, hits in candidates(chain, pairs, progress=progress):
+    for done, pair in enumerate(pairs):
+        progress(done, len(pairs))
+        question = chain.understand(Ask(pair.question))
+        vectors = chain.library.embedder.questions([view.text for view in question.views])
+        hits = chain.search(question, vectors, k=DEEP)
         related = {*pair.right, *pair.near}
         if pair.style == "near_miss":
             found += [Example(pair.question, hit.statement.text, 0.0) for hit in [*hits[:2], *choose.sample(hits[2:12], min(1, len(hits[2:12])))]]
             continue
-        right = _right(chain, pair, told, choose)
+        right = _right(chain.library.embedder, pair, vectors[0], told, choose)  # the first view is the question as asked
         found += [Example(pair.question, statement, 1.0) for statement in right]
         found += [Example(question, right[0], 0.0) for question in _missing(chain, pair.question, right[0], choose) if choose.random() < 0.6] if right else []
         wrong = [hit for hit in hits if not related & set(hit.statement.marks)]
@@ -122,6 +118,7 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
         other = [hit for hit in wrong if hit.text.lang != pair.lang]
         chosen = choose.sample(same[:5], min(2, len(same[:5]))) + choose.sample(same[5:], min(1, len(same[5:]))) + other[: choose.random() < 0.4]
         found += [Example(pair.question, hit.statement.text, 0.0) for hit in chosen]
+    progress(len(pairs), len(pairs))
     return found
 
 
@@ -137,12 +134,11 @@ def _missing(chain: Chain, question: str, statement: str, choose: random.Random)
         yield f"{question[: names[0].start]}{choose.choice(others)}{question[names[0].end :]}"
 
 
-def _right(chain: Chain, pair: Pair, told: dict[str, list[tuple[str, str]]], choose: random.Random) -> list[str]:
+def _right(embedder: Embedder, pair: Pair, asked: Vectors, told: dict[str, list[tuple[str, str]]], choose: random.Random) -> list[str]:
+    """A right statement in the language of the question, whose embedding is `asked`, and now and then one in the other."""
     chosen = []
     for other in (False, True):
         texts = sorted({text for label in pair.right for lang, text in told.get(label, []) if (lang != pair.lang) == other})
         if texts and (not other or choose.random() < 0.25):
-            vectors = chain.library.embedder.passages(texts)
-            asked = chain.library.embedder.questions([pair.question])
-            chosen.append(texts[int(np.argmax(vectors @ asked[0]))])
+            chosen.append(texts[int(np.argmax(embedder.passages(texts) @ asked))])
     return chosen

@@ -85,7 +85,7 @@ class Judge:
         if not self._exact and model.device.type == "cpu":
             with warnings.catch_warnings():  # PyTorch 2.13, which is pinned, says that a later one will do this by another name
                 warnings.simplefilter("ignore")
-                torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]
+                torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]  # torch gives it no types
         return model
 
 

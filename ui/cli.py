@@ -202,8 +202,11 @@ def doctor() -> None:
         line("index", False, str(error), "hkai ingest --rebuild")
     judge = Judge()
     try:
-        judge.load() if settings.judge == "on" else None
-        line("judge", True, judge.name if settings.judge == "on" else "switched off by HKAI_JUDGE: questions that sound known but are not are answered")
+        if settings.judge == "on":
+            judge.load()
+            line("judge", True, judge.name)
+        else:
+            line("judge", True, "switched off by HKAI_JUDGE: questions that sound known but are not are answered")
     except JudgeError as error:
         line("judge", False, str(error), "git checkout index/judge_weights")
     if settings.model and not settings.writes:

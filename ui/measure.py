@@ -83,7 +83,7 @@ def eval_retrieval(
                 figures = plain = retrieval.retrieval(beir, chain, indexing=indexing, asking=asking)
                 table = report.retrieval_table(plain)
             else:
-                sets = [case for path in sorted(cases.SETS.glob("*.jsonl")) for case in cases.load(path)]
+                sets = cases.load_all(sorted(cases.SETS.glob("*.jsonl")))
                 stages = retrieval.ablation_of(beir, chain, indexing=indexing, asking=asking) if beir else retrieval.ablation_of_cases(chain, sets, asking)
                 figures, table = stages, report.ablation_table(stages)
         except ValueError as error:
@@ -101,21 +101,27 @@ def eval_judge(
     import copy
 
     from assistant.build import build, open_index
+    from assistant.errors import NotReady
     from assistant.settings import load
     from evals import cases, judge, pairs, report
+    from index.judge import Judge, JudgeError
 
     questions = pairs.load()
+    parts = build(load().model_copy(update={"judge": "off"}))
+    open_index(parts)
     if train:
         with bar("Mining") as mining:
-            judge.make(opened().chain, [pair for pair in questions if pair.split == "train"], progress=mining)
+            judge.make(parts.chain, [pair for pair in questions if pair.split == "train"], progress=mining)
         err.print("Trained. Run `hkai eval fit` next: its weights go with the judge's.")
-    parts = build(load().model_copy(update={"judge": "on"}))
-    open_index(parts)
+    judged = copy.copy(parts.chain)
+    judged.judge = Judge()
+    try:
+        judged.judge.load()
+    except JudgeError as error:
+        raise NotReady(str(error)) from error
     outside = [case.question for case in cases.load(cases.SETS / "declined.jsonl") if case.kind == "offtopic" and case.split == "test"]
-    without = copy.copy(parts.chain)
-    without.judge = None
     measured = []
-    for name, chain in (("with the judge", parts.chain), ("without it", without)):
+    for name, chain in (("with the judge", judged), ("without it", parts.chain)):
         with bar(f"Asking {name}") as asking:
             measured.append(judge.measure(name, chain, [pair for pair in questions if pair.split == "test"], outside, asking))
     out.print(report.judge_table(measured), soft_wrap=False)
@@ -129,7 +135,7 @@ def eval_fit() -> None:
     from index.embedder import DEFAULT
 
     parts = opened()
-    sets = [case for path in sorted(cases.SETS.glob("*.jsonl")) for case in cases.load(path)]
+    sets = cases.load_all(sorted(cases.SETS.glob("*.jsonl")))
     name = parts.settings.embedder
     with bar("Asking") as progress:
         fit.write(name, name == DEFAULT, fit.fit(parts.chain, sets, pairs.load(), load_weights(name), progress))

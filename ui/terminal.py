@@ -38,8 +38,7 @@ def opened() -> Parts:
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar as a callback of (done, total)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=False) as progress:
+    with _progress() as progress:
         task = progress.add_task(label, total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 
@@ -54,9 +53,13 @@ class LogProgress:
     def __call__(self, done: int, total: int) -> None:
         """Shows how far the work is."""
         if self._progress is None:
-            self._progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err)
+            self._progress = _progress()
             self._progress.start()
             self._progress.add_task(self._label, total=total)
         self._progress.update(self._progress.task_ids[0], completed=done)
         if done >= total:
             self._progress.stop()
+
+
+def _progress() -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err)

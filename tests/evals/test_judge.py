@@ -26,7 +26,7 @@ def start(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
 
 def test_the_base_is_half_the_encoder_with_a_trimmed_vocabulary(start: Path) -> None:
     config = json.loads((start / "config.json").read_text(encoding="utf-8"))
-    assert config["num_hidden_layers"] == len(LAYERS)
+    assert config["num_hidden_layers"] == LAYERS
     assert 20_000 < config["vocab_size"] < 40_000
 
 

@@ -20,9 +20,9 @@ CASES = [
 
 
 def _drawn(table: Table) -> str:
-    console = Console(file=StringIO(), width=140)
-    console.print(table)
-    return console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    text = StringIO()
+    Console(file=text, width=140).print(table)
+    return text.getvalue()
 
 
 def test_the_tables_of_a_run(chain: Chain) -> None:
