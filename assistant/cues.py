@@ -20,11 +20,16 @@ _THINGS = (
     "scheme|programme|program|fund|body|company|firm|park|law|centre|center|tool|institute|team|office|project|committee|sandbox|chatbot|bill|"
     "guideline|framework|model|system|pilot|plan|cluster|lab|university|survey|figure|number"
 )
+# "this January", "this year": a time, not a thing.
+_TIMES = (
+    "(?:January|February|March|April|May|June|July|August|September|October|November|December|spring|summer|autumn|winter|week|month|months|quarter|year|years|decade|"
+    "time|morning|Monday|Friday|Budget|Policy Address)"
+)
 _THINGS_CHINESE = "計劃|计划|基金|機構|机构|公司|中心|辦公室|園區|法例|條例|工具|系統|政策|學院|研究院|委員會|小組|模型|項目|平台|院校|大學"
 
 PRONOUN = cues(
     rf"""
-    its | their | his | her | it | they | them | this | these | those | he | she | him
+    its | their | his | her | it | they | them | (?:this|these|those)(?! {_TIMES}) | he | she | him
     that (?:one|{_THINGS}) | the (?:same|former|latter|{_THINGS})
     佢哋 | 佢地 | 佢 | 它們 | 它们 | 它 | 他們 | 她
     (?:呢|嗰|這|这|那|(?<![唔應应])該|(?<![應应])该|此)(?:個|个|間|间|條|条|隻|只|項|项|份|啲|些)?(?:{_THINGS_CHINESE})?
@@ -138,6 +143,14 @@ ENGLISH = cues(
 ASKS_FOR_NAME = cues("which | who | whose | what (?:company|body|scheme|university|firm|fund|law|programme) | 邊個 | 邊間 | 哪 | 誰 | 谁")
 IN_ENGLISH = cues("in english | english please | english pls | 用英文 | 英文答")
 IN_CHINESE = cues("in chinese | chinese please | 用中文 | 中文答")
+# What asks for a language, and no more.
+SPEAK = cues(
+    r"""
+    (?:(?:sorry|ok|okay|and)[\s,]+)?(?:now )?(?:in )?(?:english|chinese)(?:,? (?:please|pls))[\s,.!:;—-]*
+    (?:請|请|唔該|麻煩)?(?:你)?用(?:返)?(?:中文|英文)(?:答|回答|講|說)?(?:我|先)?[\s,，。.!！:：]*
+    """,
+    start=True,
+)
 OWN_DOCUMENTS = cues(
     r"""
     (?:the|these|those|both|my|our|your) (?:two )?(?:articles?|documents?|files?|uploads?|reports? i (?:added|uploaded))

@@ -23,6 +23,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0590-\u05ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff]")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/–](?:19|20)?\d\d)?(?!\d)")
 _ACRONYM = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]*[A-Z+][A-Za-z+]*(?![a-z])")
+_LATIN = re.compile(r"[A-Z][\w&+.-]*(?: [A-Z][\w&+.-]*)*", re.ASCII)
 _NTH = re.compile(r"\b(?:first|second|third|fourth|fifth)\b", re.IGNORECASE)
 _NAMED = re.compile(r"^(?:the )?(?P<name>[A-Z][\w&+.-]*(?: [A-Z][\w&+.-]*)*?)(?:['’]s?)?$")
 
@@ -121,7 +122,7 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     if state.question and not reading.fresh and (reading.leans or not own or cues.LEAD.match(asked)):
         views.setdefault(f"{state.question} {asked}", 0.6)
     views.setdefault(_with_titles(standalone, own, names, lang or detected), 0.9)
-    others = (reading.other, asked if reading.leans and names.find(asked) else "", _asking(standalone))
+    others = (reading.other, asked if reading.leans and _stands_alone(asked, names) else "", _asking(standalone))
     question = Question(
         asked=asked,
         standalone=standalone,
@@ -163,11 +164,11 @@ def kind(text: str, own: Sequence[Name] = ()) -> Literal["fact", "figure", "list
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The conversation so far: the last standalone question, what it was about, and what the answer brought up."""
+    """The conversation so far: the last standalone question, what it was about, the answers, newest first, and what the last one brought up."""
 
     question: str = ""
     focus: tuple[Name, ...] = ()
-    answer: str = ""
+    answers: tuple[str, ...] = ()
     brought_up: tuple[Name, ...] = ()
     earlier: tuple[Name, ...] = ()
 
@@ -175,10 +176,11 @@ class _State:
         if turn.role == "assistant":
             about = {topic for name in self.focus for topic in name.topics}
             new = tuple(name for name in names.find(turn.content) if not about & set(name.topics))
-            return replace(self, answer=turn.content, brought_up=new)
-        standalone = _resolve(turn.content.strip(), self, names, known).standalone
-        found = tuple(names.find(standalone))
-        return _State(standalone, found or self.focus, self.answer, self.brought_up, (*self.earlier, *found[:1]))
+            return replace(self, answers=(turn.content, *self.answers), brought_up=new)
+        reading = _resolve(turn.content.strip(), self, names, known)
+        found = tuple(names.find(reading.standalone))
+        focus = found if found or reading.fresh else self.focus
+        return replace(self, question=reading.standalone, focus=focus, earlier=(*self.earlier, *found[:1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,8 @@ def _recent(turns: Sequence[Turn]) -> list[Turn]:
 
 def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], bool]) -> _Reading:
     """The standalone form of `asked`: the first rule that fits, in order from the most to the least explicit."""
-    if not state.question and not state.answer:
+    asked = cues.SPEAK.sub("", asked).strip() or asked
+    if not state.question and not state.answers:
         return _Reading(asked)
     switched = cues.SWITCH.sub("", asked).strip()
     if switched != asked:
@@ -230,14 +233,20 @@ def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], boo
         return _Reading(asked)
     pronoun = cues.PRONOUN.search(asked)
     if pronoun and not own:
-        return _referring(asked, pronoun, state)
+        return _referring(asked, pronoun, state, names)
     if own and state.question and len(tokens(asked)) <= 3:
         return _Reading(_carried(asked.strip(" ?？"), state, names), leans=True)
     if len(tokens(asked)) <= 3 and all(map(known, tokens(asked))):
         if _YEAR.search(asked) and len(tokens(asked)) <= 2:
             return _Reading(_carried(cues.LEAD.sub("", asked).strip(" ?？"), state, names), leans=True)
         return _Reading(f"{cues.LEAD.sub('', asked)} ({_subject(state)})", leans=True)
-    return _Reading(asked)
+    return _Reading(asked, other="" if own else f"{asked} ({_subject(state)})")
+
+
+def _stands_alone(asked: str, names: Names) -> bool:
+    """Whether a message names something and says more than names."""
+    own = names.find(asked)
+    return bool(own) and len(tokens(asked)) > sum(len(tokens(name.written)) for name in own) + 1
 
 
 def _asking(text: str) -> str:
@@ -248,20 +257,31 @@ def _asking(text: str) -> str:
 
 def _subject(state: _State) -> str:
     """What the conversation is about: the name in focus, else the last question."""
-    return state.focus[0].written if state.focus else state.brought_up[0].written if state.brought_up else state.question
+    return state.focus[0].written if state.focus else state.brought_up[0].written if state.brought_up else _bare(state.question)
 
 
-def _referring(asked: str, pronoun: re.Match[str], state: _State) -> _Reading:
+def _bare(question: str) -> str:
+    """A standalone question without the subject in brackets that a rule has put behind it."""
+    return re.sub(r"\s*\([^()]*(?:\([^()]*\)[^()]*)*\)$", "", question)
+
+
+def _referring(asked: str, pronoun: re.Match[str], state: _State, names: Names) -> _Reading:
     """`asked` with its pronoun replaced by what was asked about, or by what the answer brought up, whichever it points at."""
-    focus = [name.written for name in state.focus[:1]]
-    brought_up = [name.written for name in state.brought_up[:1]]
+    lang, _ = language(asked)
+    focus = [_in_language(name, lang, names) for name in state.focus[:1]]
+    brought_up = [_in_language(name, lang, names) for name in state.brought_up[:1]]
     at_answer = cues.POINTS_AT_ANSWER.search(asked) or cues.ASKS_FOR_NAME.search(state.question)
     candidates = brought_up + focus if at_answer else focus + brought_up
     if not candidates:
-        return _Reading(f"{asked} ({state.question})", leans=True) if state.question else _Reading(asked)
+        return _Reading(f"{asked} ({_bare(state.question)})", leans=True) if state.question else _Reading(asked)
     ending = "'s" if cues.POSSESSIVE.fullmatch(pronoun.group()) else ""
     readings = [cues.LEAD.sub("", f"{asked[: pronoun.start()]}{name}{ending}{asked[pronoun.end() :]}") for name in candidates]
     return _Reading(readings[0], leans=True, other=readings[1] if len(readings) > 1 else "")
+
+
+def _in_language(name: Name, lang: Lang, names: Names) -> str:
+    """The name as it was written, or the title of what it names where it was written in Chinese and the question is English."""
+    return names.title(name.topics[0], lang) if lang == "en" and _HAN.search(name.written) and len(name.topics) == 1 else name.written
 
 
 def _corrected(rest: str, state: _State, names: Names) -> str:
@@ -294,7 +314,7 @@ def _exchange(question: str, rest: str, own: Sequence[Name], names: Names) -> st
     new = own[0].written if own else named["name"] if named else rest
     old = names.find(question) if len(fold(question)) == len(question) else []
     if not old:
-        acronym = _ACRONYM.search(question)
+        acronym = _ACRONYM.search(question) or (_LATIN.search(question) if _HAN.search(question) else None)
         return question[: acronym.start()] + new + question[acronym.end() :] if acronym else f"{question} {rest}"
     for name in reversed(old):
         if set(name.topics) & set(old[0].topics):
@@ -303,20 +323,28 @@ def _exchange(question: str, rest: str, own: Sequence[Name], names: Names) -> st
 
 
 def _item(ordinal: re.Match[str], state: _State, names: Names, *, back: bool) -> str:
-    """What an ordinal points at: an item of the last answer's list, one of its names, or an earlier topic."""
+    """What an ordinal points at: an item of the last answer that lists some, or an earlier topic."""
     position = cues.ORDINALS[next(group for group in ordinal.groups() if group).lower()]
     if back and state.earlier:
         return _pick([name.written for name in state.earlier], position)
-    bullets = re.findall(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$", state.answer, re.MULTILINE)
+    for answer in state.answers:
+        listed = _listed(answer, names)
+        if len(listed) > 1 and (chosen := _pick(listed, position)):
+            return chosen
+    return ""
+
+
+def _listed(answer: str, names: Names) -> list[str]:
+    """What an answer lists: its bullets, the names in it, or its few words between commas."""
+    bullets = re.findall(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$", answer, re.MULTILINE)
     if len(bullets) > 1:
-        chosen = _pick(bullets, position)
-        found = names.find(chosen)
-        return found[0].written if found else re.split(r"[:：,，(（]", chosen)[0].strip()
-    listed = list({name.topics: name.written for name in reversed(names.find(state.answer))}.values())[::-1]
-    if len(listed) < 2:
-        listed = [part.strip(" .。") for part in re.split(r",| and |、|及|和|；|;", state.answer) if part.strip()]
-        listed = listed if all(len(part.split()) <= 5 and len(part) <= 40 for part in listed) else []
-    return _pick(listed, position)
+        named = [(names.find(bullet), bullet) for bullet in bullets]
+        return [found[0].written if found else re.split(r"[:：,，(（]", bullet)[0].strip() for found, bullet in named]
+    listed = list({name.topics: name.written for name in reversed(names.find(answer))}.values())[::-1]
+    if len(listed) > 1:
+        return listed
+    parts = [part.strip(" .。") for part in re.split(r",| and |、|及|和|；|;", answer) if part.strip()]
+    return parts if all(len(part.split()) <= 5 and len(part) <= 40 for part in parts) else []
 
 
 def _pick(candidates: list[str], position: int) -> str:

@@ -26,7 +26,9 @@ from index.judge import LONGEST, WEIGHTS, seal
 
 LAYERS = 6
 PIECES = 15_000
-STEPS, BATCH, RATE, WARM_UP = 1_500, 32, 2e-4, 0.04
+STEPS, BATCH, RATE, WARM_UP = 3_000, 32, 2e-4, 0.03
+# Within so many batches examples of like length go together, so that little is padding.
+WINDOW = 8
 # The share of easy examples, at the first step and at the last.
 EASY = (0.8, 0.2)
 
@@ -100,7 +102,12 @@ def curriculum(mined: Sequence[Example], steps: int, seed: int = 0) -> list[Exam
         else:
             hard = hard or choose.sample(mined, len(mined))
             planned.append(hard.pop())
-    return planned
+    batches = []
+    for at in range(0, len(planned), WINDOW * BATCH):
+        window = sorted(planned[at : at + WINDOW * BATCH], key=lambda example: len((example.question + example.statement).encode()))
+        of_like_length = [window[at : at + BATCH] for at in range(0, len(window), BATCH)]
+        batches += choose.sample(of_like_length, len(of_like_length))
+    return [example for batch in batches for example in batch]
 
 
 def train(mined: Sequence[Example], start: Path, out: Path, *, steps: int | None = None, seed: int = 0) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +22,7 @@ from assistant.chain import Ask, Chain
 from corpus.text import Lang
 from evals.cases import field, lines
 from index.embedder import Embedder, Vectors
+from index.library import statement_passages
 from index.words import fold
 
 PAIRS = Path(__file__).parent / "pairs"
@@ -68,6 +70,14 @@ class Example:
     label: float
 
 
+class _Told(NamedTuple):
+    """A statement, and the passage that the index holds of it."""
+
+    lang: Lang
+    statement: str
+    passage: str
+
+
 def load(folder: Path = PAIRS) -> tuple[Pair, ...]:
     """Every pair below `folder`; raises `ValueError` naming every line that is none, and every id used twice."""
     pairs: dict[str, Pair] = {}
@@ -89,17 +99,18 @@ def load(folder: Path = PAIRS) -> tuple[Pair, ...]:
 
 def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Example]:
     """What the judge learns from: for each question a right statement in its language, now and then one in the other, and wrong ones from
-    among those that the search takes for right: two of the first five, one further down, one in the other language.
+    among those that the search takes for right: two of the first five, one further down, one in the other language. A near miss
+    gives wrong ones alone: the statement that it sounds like, the first two found and one further down.
 
-    Of the statements that carry a right label the one that the encoder finds nearest counts, since a fact may be told in two
-    sentences of which one answers; the others, and those on the same matter, are left out.
+    Of the statements that carry a label the one that the encoder finds nearest counts, since a fact may be told in two sentences of
+    which one answers; the others, and those on the same matter, are left out.
     """
     choose = random.Random(seed)
-    told: dict[str, list[tuple[str, str]]] = {}
+    told: dict[str, list[_Told]] = {}
     for text in chain.library.texts.values():
-        for statement in text.statements:
+        for statement, (_, passage) in zip(text.statements, statement_passages(text), strict=True):
             for mark in statement.marks:
-                told.setdefault(mark, []).append((text.lang, statement.text))
+                told.setdefault(mark, []).append(_Told(text.lang, statement.text, passage))
     found = []
     for done, pair in enumerate(pairs):
         progress(done, len(pairs))
@@ -107,10 +118,14 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
         vectors = chain.library.embedder.questions([view.text for view in question.views])
         hits = chain.search(question, vectors, k=DEEP)
         related = {*pair.right, *pair.near}
+        nearest = partial(_nearest, chain.library.embedder, vectors[0], told)  # the first view is the question as asked
         if pair.style == "near_miss":
-            found += [Example(pair.question, hit.statement.text, 0.0) for hit in [*hits[:2], *choose.sample(hits[2:12], min(1, len(hits[2:12])))]]
+            sounding = [*nearest(pair.near, pair.lang), *(hit.statement.text for hit in [*hits[:2], *choose.sample(hits[2:12], min(1, len(hits[2:12])))])]
+            found += [Example(pair.question, statement, 0.0) for statement in dict.fromkeys(sounding)]
             continue
-        right = _right(chain.library.embedder, pair, vectors[0], told, choose)  # the first view is the question as asked
+        right = nearest(pair.right, pair.lang)
+        if choose.random() < 0.25:
+            right += nearest(pair.right, "zh" if pair.lang == "en" else "en")
         found += [Example(pair.question, statement, 1.0) for statement in right]
         found += [Example(question, right[0], 0.0) for question in _missing(chain, pair.question, right[0], choose) if choose.random() < 0.6] if right else []
         wrong = [hit for hit in hits if not related & set(hit.statement.marks)]
@@ -134,11 +149,7 @@ def _missing(chain: Chain, question: str, statement: str, choose: random.Random)
         yield f"{question[: names[0].start]}{choose.choice(others)}{question[names[0].end :]}"
 
 
-def _right(embedder: Embedder, pair: Pair, asked: Vectors, told: dict[str, list[tuple[str, str]]], choose: random.Random) -> list[str]:
-    """A right statement in the language of the question, whose embedding is `asked`, and now and then one in the other."""
-    chosen = []
-    for other in (False, True):
-        texts = sorted({text for label in pair.right for lang, text in told.get(label, []) if (lang != pair.lang) == other})
-        if texts and (not other or choose.random() < 0.25):
-            chosen.append(texts[int(np.argmax(embedder.passages(texts) @ asked))])
-    return chosen
+def _nearest(embedder: Embedder, asked: Vectors, told: Mapping[str, Sequence[_Told]], labels: Iterable[str], lang: Lang) -> list[str]:
+    """Of the statements in a language that carry one of the labels the one nearest to the question, whose embedding is `asked`; none if there is none."""
+    of_labels = sorted({one for label in labels for one in told.get(label, []) if one.lang == lang})
+    return [of_labels[int(np.argmax(embedder.passages([one.passage for one in of_labels]) @ asked))].statement] if of_labels else []

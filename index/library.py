@@ -201,12 +201,12 @@ class Library:
         for shelf in (self.chunks, self.statements):
             shelf.meaning.remove(removed)
         self.chunks.words.replace(removed, ((chunk.id, text.id, chunk.text) for text in changed for chunk in self._chunks[text.id]))
-        self.statements.words.replace(removed, (entry for text in changed for entry in _statements(text)))
+        self.statements.words.replace(removed, ((identifier, text.id, passage) for text in changed for identifier, passage in statement_passages(text)))
         progress(0, len(changed))
         for at in range(0, len(changed), BATCH):
             batch = changed[at : at + BATCH]
             pieces = [(chunk.id, text.id, chunk.text) for text in batch for chunk in self._chunks[text.id]]
-            sentences = [entry for text in batch for entry in _statements(text)]
+            sentences = [(identifier, text.id, passage) for text in batch for identifier, passage in statement_passages(text)]
             for shelf, entries in ((self.chunks, pieces), (self.statements, sentences)):
                 if entries:
                     vectors = self.embedder.passages([text for _, _, text in entries])
@@ -230,13 +230,13 @@ class Library:
 def passages(text: SourceText) -> list[tuple[str, str]]:
     """Id and wording of every passage of a text that has a vector: its chunks, then its statements."""
     pieces = [(chunk.id, chunk.text) for chunk in chunks(text)]
-    return pieces + [(identifier, passage) for identifier, _, passage in _statements(text)]
+    return [*pieces, *statement_passages(text)]
 
 
-def _statements(text: SourceText) -> Iterator[tuple[str, str, str]]:
-    """Id, text id and searched text of each statement; the title goes with it, for sentences that shorten a name."""
+def statement_passages(text: SourceText) -> Iterator[tuple[str, str]]:
+    """Id and searched wording of each statement of a text, in order; the title goes with it, for sentences that shorten a name."""
     for number, statement in enumerate(text.statements):
-        yield statement_id(text.id, number), text.id, f"{text.title}: {statement.text}"
+        yield statement_id(text.id, number), f"{text.title}: {statement.text}"
 
 
 def _write(path: Path, content: str) -> None:

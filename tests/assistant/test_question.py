@@ -140,6 +140,8 @@ def test_a_name_brings_the_title_in_the_language_of_the_answer() -> None:
         ("佢資助幾多？", SCHEME_CHINESE, ["人工智能資助計劃", "幾多"]),
         ("咁數碼港呢？", SCHEME_CHINESE, ["數碼港"]),
         ("該計劃由誰負責？", SCHEME_CHINESE, ["人工智能資助計劃"]),
+        ("Sorry, English please. Who runs it?", SCHEME_CHINESE, ["Who runs", "AI Subsidy Scheme"]),
+        ("Claude呢？", (Turn("user", "Gemini而家喺香港用唔用得？"), Turn("assistant", "分階段開放。 [1]")), ["Claude而家喺香港用唔用得"]),
     ],
 )
 def test_a_follow_up_is_completed_from_the_turns_before(asked: str, turns: tuple[Turn, ...], wanted: list[str]) -> None:
@@ -168,6 +170,28 @@ def test_an_ordinal_points_at_the_list_before() -> None:
     turns = (Turn("user", "Which bodies matter?"), Turn("assistant", "- Cyberport [1]\n- The AI Supercomputing Centre [2]\n- The AI Subsidy Scheme [3]"))
     assert "AI Supercomputing Centre" in _standalone("Tell me about the second one.", *turns)
     assert "AI Subsidy Scheme" in _standalone("Tell me about the third.", *turns)
+
+
+def test_an_ordinal_points_past_an_answer_that_lists_nothing() -> None:
+    turns = (Turn("user", "Which bodies matter?"), Turn("assistant", "Alpha, Beta and Gamma."), Turn("user", "How big is the first?"))
+    assert "Gamma" in _standalone("And the third?", *turns, Turn("assistant", "It had a budget of HK$2 billion in the year that ended in March."))
+
+
+def test_a_month_after_this_is_no_reference() -> None:
+    asked = "How many self-driving licences had been given out in all by this January?"
+    assert understand(asked, SCHEME, NAMES).standalone == asked
+
+
+def test_a_message_without_a_name_may_also_be_about_what_was_talked_of() -> None:
+    question = understand("How many people have registered for training so far?", SCHEME, NAMES)
+    assert any("AI Subsidy Scheme" in other for other in question.others)
+
+
+def test_a_name_alone_is_no_question_of_its_own() -> None:
+    turns = (Turn("user", "How many companies are in the AI Supercomputing Centre?"), Turn("assistant", "Some. [1]"))
+    question = understand("and Cyberport?", turns, NAMES)
+    assert question.standalone == "How many companies are in the Cyberport?"
+    assert question.asked not in question.others
 
 
 def test_the_conversation_is_followed_over_several_turns() -> None:
