@@ -31,6 +31,8 @@ from index.search import Weights as SearchWeights
 MAX_QUESTION = 4_000
 # By how much, in log odds over 10, the judge must prefer another reading of a message to the first.
 SURER = 0.15
+# A part of a question is called unknown when its confidence is below this share of the least that a whole one needs.
+UNKNOWN = 0.5
 
 DROPPED = {
     "en": "A sentence that its sources did not bear out was left out.",
@@ -39,6 +41,10 @@ DROPPED = {
 FELL_BACK = {
     "en": "The language model did not answer ({reason}), so the answer is quoted from the sources.",
     "zh": "語言模型未能作答（{reason}），以下直接引用資料原句。",
+}
+PART_NOT_FOUND = {
+    "en": "On “{part}” I found nothing in the public pages that I know.",
+    "zh": "至於「{part}」，在我所知的公開資料中找不到答案。",
 }
 UNSUPPORTED = {
     "en": "what it wrote was not borne out by the sources",
@@ -61,13 +67,18 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What understand, search and gather gave, before anything is written."""
+    """What understand, search and gather gave, before anything is written.
+
+    `signs` are those that `confidence` was made from; `unknown` are the parts of the question that nothing answers, where another is answered.
+    """
 
     question: Question
     hits: tuple[Hit, ...]
     evidence: tuple[Evidence, ...]
+    signs: dict[str, float]
     confidence: float
     enough: bool
+    unknown: tuple[str, ...]
     timings: dict[str, float]
 
 
@@ -144,24 +155,36 @@ class Chain:
         signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
         sure = confidence(signs, self.weights) if hits else 0.0
         enough = sure >= self.weights.threshold or bool(filters.own and hits)
-        hits = rank(question, hits, self.library, self.weights)
-        clock.lap("gather")
-        if self.judge and hits:
-            question, hits = self._judged(self.judge, question, hits)
-            if not hits[0].text.own:  # what a user has added is too far from what the judge knows to be declined by it
-                judged = confidence(signs | judged_signs(hits), self.weights, judged=True)
+        unknown: tuple[str, ...] = ()
+        if hits:
+            question, hits = self._best_reading(question, hits)
+            parts = {part: self._order(read_as(question, part, self.names), hits) for part in question.parts}
+            best = {ordered[0].id: ordered[0] for ordered in parts.values()}
+            hits = [*(replace(hit, score=hits[0].score) for hit in best.values()), *(hit for hit in hits if hit.id not in best)]
+            clock.lap("judge" if self.judge else "gather")
+            if self.judge and not hits[0].text.own:  # what a user has added is too far from what the judge knows to be declined by it
+                chances = {part: confidence(signs | judged_signs(ordered), self.weights, judged=True) for part, ordered in parts.items()}
+                signs |= judged_signs(hits)
+                judged = confidence(signs, self.weights, judged=True)
                 sure, enough = min(sure, judged), enough and judged >= self.weights.threshold_judged
-            clock.lap("judge")
+                if enough and max(chances.values(), default=0.0) >= self.weights.threshold_judged:
+                    unknown = tuple(part for part, chance in chances.items() if chance < UNKNOWN * self.weights.threshold_judged)
         evidence = gather(question, hits, ask.k)
         clock.lap("gather")
-        return Found(question, tuple(hits), evidence, sure, enough, clock.laps)
+        return Found(question, tuple(hits), evidence, signs, sure, enough, unknown, clock.laps)
 
-    def _judged(self, judge: Judge, question: Question, hits: Sequence[Hit]) -> tuple[Question, list[Hit]]:
-        """The hits, ranked for `question`, in the order of the judge, and the question as they answer it best: another reading must be surer by far."""
-        others = [read_as(question, text, self.names) for text in question.others]
-        ranked = [(question, hits), *((other, rank(other, hits, self.library, self.weights)) for other in others)]
-        judged = [(reading, reorder(reading, ordered, judge, self.weights)) for reading, ordered in ranked]
-        return max(judged, key=lambda one: judged_signs(one[1])["judge"] - (0 if one[0] is question else SURER))
+    def _order(self, question: Question, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits, ranked by their signs and, where there is a judge, the best dozen by it too."""
+        ranked = rank(question, hits, self.library, self.weights)
+        return reorder(question, ranked, self.judge, self.weights) if self.judge else ranked
+
+    def _best_reading(self, question: Question, hits: Sequence[Hit]) -> tuple[Question, list[Hit]]:
+        """The question, read as the hits answer it best by the judge, and the hits in order for it; another reading than the first must be surer by far."""
+        if not self.judge:
+            return question, self._order(question, hits)
+        readings = [question, *(read_as(question, text, self.names) for text in question.others)]
+        ordered = [(reading, self._order(reading, hits)) for reading in readings]
+        return max(ordered, key=lambda one: judged_signs(one[1])["judge"] - (0 if one[0] is question else SURER))
 
     def _filters(self, ask: Ask) -> Filters:
         """The filters asked for, narrowed to documents of one's own where the question speaks of them, and to the language asked for."""
@@ -230,10 +253,10 @@ class Chain:
     def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:
         question = found.question
         return Answer(
-            text=verified.text,
+            text="\n\n".join([verified.text, *(PART_NOT_FOUND[question.lang].format(part=part) for part in found.unknown)]),
             citations=tuple(_citation(item) for item in verified.cited),
             verdicts=verified.verdicts,
-            status="answered",
+            status="partial" if found.unknown else "answered",
             confidence=round(found.confidence, 3),
             warnings=tuple(warnings),
             standalone=question.standalone,

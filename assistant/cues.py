@@ -105,6 +105,17 @@ LATEST = cues(
     最新 | 而家 | 現在 | 目前 | 依家 | 現時 | 至今 | 迄今 | 最近 | 今日 | 现在 | 现时
     """
 )
+# The month in which the yearly address is given: the Budget at the end of February, the Policy Address in September or October.
+_LAST, _LAST_CHINESE = "(?:since|after) (?:the|this year's) (?:last |latest |recent |new )?", "(?:上次|最近|最新|今次|今年).{0,4}"
+SINCE_ADDRESS = (
+    (cues(f"{_LAST}Budget | {_LAST_CHINESE}預算案(?:之後|以來|後)"), 2),
+    (cues(f"{_LAST}Policy Address | {_LAST_CHINESE}施政報告(?:之後|以來|後)"), 10),
+)
+YEARS_AGO = (
+    (cues("the year before last | 前年"), 2),
+    (cues("last year | a year ago | 去年 | 舊年 | 上年"), 1),
+    (cues("this year | so far this year | 今年 | 本年"), 0),
+)
 COMPARE = cues(
     """
     difference | differences | differ | differs | different from | compare | compared | comparison | versus | vs | distinguish | rather than | same as | or just
@@ -143,6 +154,17 @@ ENGLISH = cues(
 ASKS_FOR_NAME = cues("which | who | whose | what (?:company|body|scheme|university|firm|fund|law|programme) | 邊個 | 邊間 | 哪 | 誰 | 谁")
 IN_ENGLISH = cues("in english | english please | english pls | 用英文 | 英文答")
 IN_CHINESE = cues("in chinese | chinese please | 用中文 | 中文答")
+# Where one message may go from one question to the next, and what makes a piece of it a question.
+JOINT = re.compile(
+    r"[?？;；\n]\s*|(?:,\s*|\s+)(?:and|or|but|also|then)\s+(?:also\s+)?|[,，。]\s*(?:同埋|仲有|以及|而)?|(?<=[a-z])[.!]\s+|\s[-–—]\s", re.IGNORECASE
+)
+ASKS = cues(
+    r"""
+    how | who | whom | whose | what | whats | when | where | which | why
+    幾(?!乎) | 几(?!乎) | 何 | 邊(?:個|間|啲|度|位|年|日|樣|方面) | 哪 | 誰 | 谁 | 點(?:樣|解|計|做|申|攞) | 怎 | 多少 | 咩 | 乜 | 甚麼 | 什麼 | 什么 | 嗎 | 吗
+    有冇 | 有沒有 | 係咪 | 是否 | 是不是 | 可唔可以 | 能否 | 第幾 | 多久 | 幾時
+    """
+)
 # What asks for a language, and no more.
 SPEAK = cues(
     r"""

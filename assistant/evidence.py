@@ -22,7 +22,7 @@ from index.search import Hit
 from index.words import tokens
 
 LIMIT = 12
-POOL = 40
+POOL = 60
 JUDGED = 12
 SERIES_REACH = 1.5
 ELSEWHERE = Path(__file__).parent / "elsewhere.txt"
@@ -50,12 +50,15 @@ def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:
 
 
 def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Weights) -> list[Hit]:
-    """`hits` scored by their signs (log odds), best first; those beyond the pool keep their order behind it."""
+    """`hits` scored by their signs (log odds), best first; what one text has told, with the same footnotes, no other text tells again.
+
+    Those beyond the pool keep their order behind it.
+    """
     rarity = {token: library.rarity(token) for token in tokens(question.standalone)}
     scored = [replace(hit, score=_weighted(statement_signs(question, hit, rarity), weights.statement)) for hit in hits[:POOL]]
     scored.sort(key=lambda hit: (-hit.score, hit.id))
     least = scored[-1].score if scored else 0.0
-    return [*scored, *(replace(hit, score=least - 1 + hit.score / 10) for hit in hits[POOL:])]
+    return _distinct([*scored, *(replace(hit, score=least - 1 + hit.score / 10) for hit in hits[POOL:])])
 
 
 def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights) -> list[Hit]:
@@ -84,7 +87,7 @@ def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
 def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[Evidence, ...]:
     """The `k` statements to answer from: within a series the newest leads, unless another time is asked for; what asks for a thing is
     first told what it is, by the opening of its text."""
-    ordered = list(ranked) if question.period.since else _series_by_date(ranked)
+    ordered = list(ranked) if question.period.since and not question.period.latest else _series_by_date(ranked)
     if question.kind == "about":
         named = set(question.names)
         opening = next((hit for hit in ordered if hit.number == 0 and topic_id(hit.text) in named and hit.text.lang == question.lang), None)
@@ -106,7 +109,7 @@ def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -
     around = said | set(tokens(f"{hit.chunk.heading} {' '.join(hit.text.aliases)}"))
     total = sum(rarity.values()) or 1.0
     since, until = question.period.since, question.period.until
-    in_time = bool(since) and (since in statement.text or until in statement.text or since <= statement.as_of[:4] <= until)
+    in_time = bool(since) and (since in statement.text or until in statement.text or since <= statement.as_of[: len(since)] <= until)
     return {
         **hit.signals,
         "coverage": sum(rarity[token] for token in rarity if token in around) / total,
@@ -155,6 +158,15 @@ def enough_signs(question: Question, hits: Sequence[Hit], library: Library, vect
 def confidence(signs: Mapping[str, float], weights: Weights, *, judged: bool = False) -> float:
     """The probability, 0 to 1, that the corpus answers the question: a logistic model of the signs."""
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, _weighted(signs, weights.enough_judged if judged else weights.enough)))))
+
+
+def _distinct(ranked: Sequence[Hit]) -> list[Hit]:
+    kept: list[Hit] = []
+    told: dict[tuple[str, ...], str] = {}
+    for hit in ranked:
+        if not hit.statement.marks or told.setdefault((hit.text.lang, *hit.statement.marks), hit.text.id) == hit.text.id:
+            kept.append(hit)
+    return kept
 
 
 def _weighted(signs: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
 from typing import Literal
 
 from assistant import cues
@@ -17,11 +19,17 @@ from corpus.text import Lang, SourceText
 from index.search import View
 from index.words import fold, tokens
 
-MAX_TURNS, MAX_CHARACTERS = 12, 12_000
+MAX_TURNS, MAX_CHARACTERS, MAX_PARTS = 12, 12_000, 3
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0590-\u05ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff]")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/–](?:19|20)?\d\d)?(?!\d)")
+_WHEN = re.compile(
+    r"(?:(?:early|mid|late|the end of|end of|spring|summer|autumn|winter|"
+    r"January|February|March|April|May|June|July|August|September|October|November|December)[ -]?)*"
+    r"(?<!\d)(?:19|20)\d\d(?!\d)(?:年(?:\d{1,2}月)?(?:初|中|底)?)?",
+    re.IGNORECASE,
+)
 _ACRONYM = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]*[A-Z+][A-Za-z+]*(?![a-z])")
 _LATIN = re.compile(r"[A-Z][\w&+.-]*(?: [A-Z][\w&+.-]*)*", re.ASCII)
 _NTH = re.compile(r"\b(?:first|second|third|fourth|fifth)\b", re.IGNORECASE)
@@ -122,6 +130,9 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     if state.question and not reading.fresh and (reading.leans or not own or cues.LEAD.match(asked)):
         views.setdefault(f"{state.question} {asked}", 0.6)
     views.setdefault(_with_titles(standalone, own, names, lang or detected), 0.9)
+    parts = _parts(standalone, names, known)
+    for part in parts:
+        views.setdefault(part, 0.8)
     others = (reading.other, asked if reading.leans and _stands_alone(asked, names) else "", _asking(standalone))
     question = Question(
         asked=asked,
@@ -130,6 +141,7 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
         lang=lang or detected,
         warnings=(OTHER_LANGUAGE,) if foreign else (),
         others=tuple(dict.fromkeys(other for other in others if other and other != standalone)),
+        parts=parts,
     )
     return read_as(question, standalone, names)
 
@@ -141,11 +153,18 @@ def read_as(question: Question, standalone: str, names: Names) -> Question:
     return replace(question, standalone=standalone, names=topics, period=period(standalone), kind=kind(standalone, own))
 
 
-def period(text: str) -> Period:
-    """The time that `text` asks about."""
+def period(text: str, today: date | None = None) -> Period:
+    """The time that `text` asks about; "last year" and the like count from `today`."""
     years = _YEAR.findall(text)
     if years:
         return Period(since=min(years), until=max(years))
+    today = today or date.today()
+    for pattern, month in cues.SINCE_ADDRESS:
+        if pattern.search(text):
+            return Period(since=f"{today.year - (today.month <= month)}-{month:02}", until=f"{today:%Y-%m}", latest=True)
+    for pattern, ago in cues.YEARS_AGO:
+        if pattern.search(text):
+            return Period(since=str(today.year - ago), until=str(today.year - ago))
     return Period(latest=bool(cues.LATEST.search(text)))
 
 
@@ -241,6 +260,31 @@ def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], boo
             return _Reading(_carried(cues.LEAD.sub("", asked).strip(" ?？"), state, names), leans=True)
         return _Reading(f"{cues.LEAD.sub('', asked)} ({_subject(state)})", leans=True)
     return _Reading(asked, other="" if own else f"{asked} ({_subject(state)})")
+
+
+def _parts(text: str, names: Names, known: Callable[[str], bool]) -> tuple[str, ...]:
+    """The questions that `text` asks at once, each on its own: the later ones lean on the first. None if it asks but one."""
+    cuts = [0]
+    joints = list(cues.JOINT.finditer(text))
+    for joint, after in zip(joints, [*(joint.start() for joint in joints[1:]), len(text)], strict=False):
+        piece = text[joint.end() : after]
+        timed = _YEAR.search(piece) and len(tokens(piece)) <= 4
+        if cues.ASKS.search(text[cuts[-1] : joint.start()]) and (cues.ASKS.search(piece) or timed):
+            cuts.append(joint.start())
+    if not 1 < len(cuts) <= MAX_PARTS:
+        return ()
+    first, *rest = (cues.JOINT.sub("", text[start:end], count=1) if start else text[:end] for start, end in pairwise([*cuts, len(text)]))
+    state = _State().hear(Turn("user", first), names, known)
+    return (first, *(_leaning(piece.strip(" ?？.。"), state, names, known) for piece in rest))
+
+
+def _leaning(piece: str, state: _State, names: Names, known: Callable[[str], bool]) -> str:
+    """A later question of a message, which leans on the first, on its own."""
+    when = _WHEN.search(piece)
+    if when and _WHEN.search(state.question) and len(tokens(piece)) <= 4:
+        return _WHEN.sub(when.group(), state.question, count=1)
+    reading = _resolve(piece, state, names, known)
+    return reading.standalone if reading.leans or not reading.other else reading.other
 
 
 def _stands_alone(asked: str, names: Names) -> bool:

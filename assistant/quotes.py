@@ -53,7 +53,7 @@ def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
     if len(near) == 1:
         near = list(evidence[:2])
     if question.kind == "compare" and len(question.names) > 1:
-        return _side_by_side(question, evidence, near, most)
+        near = list(dict.fromkeys([*evidence[: len(question.parts)], *_side_by_side(question, evidence, near, most)]))
     chosen = near[:most]
     if question.kind in ("about", "list"):
         return _as_in_text(chosen)

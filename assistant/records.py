@@ -23,7 +23,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The time that a question asks about: `since` and `until` as partial dates, or the newest there is."""
+    """The time that a question asks about: `since` and `until` as partial dates of one form, or the newest there is, or of that time the newest."""
 
     since: str = ""
     until: str = ""
@@ -35,7 +35,8 @@ class Question:
     """A message understood: on its own, as views for the search, with what it names and asks for.
 
     `names` are topics which the question names (text ids without the language). `kind` is the form of answer it calls for.
-    `others` are further standalone forms that the message may stand for, the likeliest first.
+    `others` are further standalone forms that the message may stand for, the likeliest first; `parts` are the questions, each on its
+    own, of a message that asks several at once.
     """
 
     asked: str
@@ -47,6 +48,7 @@ class Question:
     kind: Literal["fact", "figure", "list", "compare", "about"] = "fact"
     warnings: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ the subject.
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from assistant.chain import Ask, Chain
-from assistant.evidence import JUDGED, WEIGHTS, Weights, enough_signs, judged_signs, rank, reorder, statement_signs
+from assistant.evidence import JUDGED, WEIGHTS, Weights, enough_signs, rank, reorder, statement_signs
 from assistant.records import Turn
 from evals.cases import Case
 from evals.pairs import Pair
@@ -97,20 +98,23 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
     if chain.judge is None:
         return fitted
     outside = [replace(asked, weight=1.0) for asked in of_cases(case for case in cases if case.kind == "offtopic")]
-    judged = signs(chain, [*of_pairs(pairs), *outside], fitted, progress)
-    ranked = fit_statements(judged.examples)
-    weighed, threshold = fit_enough(judged.examples, WRONGLY_DECLINED_JUDGED)
-    statement = dict(zip(judged.statement, ranked.tolist(), strict=True))
-    return replace(
-        fitted,
-        statement_judged=statement | {"judge_own": OWN * statement["judge"]},
-        enough_judged=dict(zip(judged.enough, weighed.tolist(), strict=True)),
-        threshold_judged=threshold,
-    )
+    questions = [*of_pairs(pairs), *outside]
+    judged = signs(chain, questions, fitted, progress)
+    statement = dict(zip(judged.statement, fit_statements(judged.examples).tolist(), strict=True))
+    fitted = replace(fitted, statement_judged=statement | {"judge_own": OWN * statement["judge"]})
+    ordering = copy.copy(chain)
+    ordering.weights = fitted
+    whole = []
+    for done, (asked, example) in enumerate(zip(questions, judged.examples, strict=True)):
+        progress(done, len(questions))
+        found = ordering.find(Ask(asked.question, asked.turns)).signs
+        whole.append(replace(example, enough=np.array(list(found.values()))))
+    weighed, threshold = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
+    return replace(fitted, enough_judged=dict(zip(found, weighed.tolist(), strict=True)), threshold_judged=threshold)
 
 
 def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, progress: Progress = lambda done, total: None) -> Signs:
-    """What the search says of each question; with `weights` for the ranking before it, what the judge says of the best dozen."""
+    """What the search says of each question; with `weights` for the ranking before it, what the judge says of each of the best dozen."""
     examples: list[Example] = []
     statement: tuple[str, ...] = ()
     enough: tuple[str, ...] = ()
@@ -126,7 +130,6 @@ def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, pro
         else:
             unweighted = replace(weights, statement_judged={"score": 1.0})
             hits = reorder(question, rank(question, hits, chain.library, weights), chain.judge, unweighted)[:JUDGED]
-            whole |= judged_signs(hits)
             rows = [{name: hit.signals[name] for name in ("score", "judge")} for hit in hits]
         statement, enough = tuple(rows[0]), tuple(whole)
         examples.append(

@@ -17,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from corpus.markdown import topic_id
 from corpus.text import Source, SourceText, Statement
 from index.chunks import Chunk, chunks, statement_id, statement_place
 from index.embedder import Embedder
@@ -92,6 +93,7 @@ class Library:
         self.texts: dict[str, SourceText] = {}
         self.version = ""
         self._chunks: dict[str, list[Chunk]] = {}
+        self._twins: dict[str, str] = {}
 
     # What is held
 
@@ -110,6 +112,10 @@ class Library:
         text_id, number = statement_place(identifier)
         text = self.texts.get(text_id)
         return text.statements[number] if text and number < len(text.statements) else None
+
+    def twin(self, identifier: str) -> str | None:
+        """The id of the statement that tells the same in the other language's text of the topic, if there is one."""
+        return self._twins.get(identifier)
 
     def rarity(self, token: str) -> float:
         """How rare a token is among the statements, 0 (in all of them) to 1 (in none): its inverse document frequency, scaled."""
@@ -193,6 +199,7 @@ class Library:
     def _hold(self, texts: Sequence[SourceText]) -> None:
         self._chunks = {text.id: chunks(text) for text in texts}
         self.texts = {text.id: text for text in texts}
+        self._twins = _twins(text for text in texts if not text.own)
         hashes = sorted((text.id, text.sha256) for text in texts)
         self.version = hashlib.sha256(repr((FORMAT, self.embedder.name, hashes)).encode()).hexdigest()[:12]
 
@@ -237,6 +244,23 @@ def statement_passages(text: SourceText) -> Iterator[tuple[str, str]]:
     """Id and searched wording of each statement of a text, in order; the title goes with it, for sentences that shorten a name."""
     for number, statement in enumerate(text.statements):
         yield statement_id(text.id, number), f"{text.title}: {statement.text}"
+
+
+def _twins(texts: Iterable[SourceText]) -> dict[str, str]:
+    """Each statement's id and that of the one with the same footnotes, in the same place among those, in the other language."""
+    told: dict[tuple[str, frozenset[str]], dict[str, list[str]]] = {}
+    for text in texts:
+        for number, statement in enumerate(text.statements):
+            if statement.marks:
+                told.setdefault((topic_id(text), frozenset(statement.marks)), {}).setdefault(text.lang, []).append(statement_id(text.id, number))
+    return {
+        identifier: there[min(place, len(there) - 1)]
+        for by_lang in told.values()
+        for lang, here in by_lang.items()
+        for other, there in by_lang.items()
+        if other != lang
+        for place, identifier in enumerate(here)
+    }
 
 
 def _write(path: Path, content: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from corpus.text import Lang, SourceText, Statement
-from index.chunks import Chunk, statement_id
+from index.chunks import Chunk, statement_id, statement_place
 from index.embedder import Vectors
 from index.library import Library, Shelf
 
@@ -57,6 +57,12 @@ class Weights:
     name: float = 0.35
     other_language: float = 0.75
 
+    def score(self, signals: Mapping[str, float]) -> float:
+        """The signals, added."""
+        names = ("meaning_statement", "words_statement", "meaning_chunk", "words_chunk", "name")
+        added = sum(float(getattr(self, name)) * signals[name] for name in names)
+        return added * self.other_language if signals["other_language"] else added
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -90,7 +96,8 @@ def search(
 
     Each index gives each view its best entries; scores are normalised to 0..1 (cosines between the lowest and the
     highest of the list, BM25 by the highest), the best view counts, and the signals are added by `weights`. A statement
-    inherits its chunk's scores. `names` are ids of texts which the question names; `lang` is the language to prefer.
+    inherits its chunk's scores. `names` are ids of texts which the question names; `lang` is the language to prefer: what is found in the
+    other one is told by its twin, where it has one.
     """
     allowed = None if filters == Filters() else [identifier for identifier, text in library.texts.items() if filters.admits(text)]
 
@@ -121,14 +128,38 @@ def search(
                 "words_chunk": chunk_words.get(chunk.id, 0.0),
                 "name": float(text.id in named),
             }
-            score = sum(getattr(weights, name) * value for name, value in signals.items())
-            if lang and text.lang != lang and not text.own:
-                score *= weights.other_language
             signals["cosine"] = cosines.get(identifier, 0.0)
             signals["other_language"] = float(bool(lang) and text.lang != lang and not text.own)
-            hits.append(Hit(text, chunk, statement, number, score, signals))
+            hits.append(Hit(text, chunk, statement, number, 0.0, signals))
+    if lang:
+        hits = _by_twins(library, hits, lang, filters)
+    hits = [replace(hit, score=weights.score(hit.signals)) for hit in hits]
     hits.sort(key=lambda hit: (-hit.score, hit.id))
-    return _distinct(hits, k)
+    return hits[:k]
+
+
+def _by_twins(library: Library, hits: Sequence[Hit], lang: Lang, filters: Filters) -> list[Hit]:
+    """`hits`, those in another language than `lang` replaced by their twins, each with the best that either was given."""
+    told: dict[str, Hit] = {}
+    for hit in hits:
+        twin = hit if hit.text.lang == lang or hit.text.own else _twin(library, hit, filters)
+        held = told.get(twin.id)
+        told[twin.id] = replace(twin, signals={name: max(value, held.signals[name]) for name, value in twin.signals.items()}) if held else twin
+    return list(told.values())
+
+
+def _twin(library: Library, hit: Hit, filters: Filters) -> Hit:
+    """The twin of `hit` in its place, or `hit` itself where it has none that the filters admit."""
+    identifier = library.twin(hit.id)
+    if not identifier:
+        return hit
+    text_id, number = statement_place(identifier)
+    text = library.texts[text_id]
+    statement = text.statements[number]
+    if not (filters.admits(text) and filters.admits_statement(statement)):
+        return hit
+    chunk = next(chunk for chunk in library.chunks_of(text_id) if chunk.first <= number < chunk.last)
+    return Hit(text, chunk, statement, number, 0.0, hit.signals | {"other_language": 0.0})
 
 
 def _chunks(library: Library, statements: list[str], chunk_ids: list[str]) -> list[Chunk]:
@@ -163,16 +194,3 @@ def _between(row: dict[str, float]) -> dict[str, float]:
 def _by_highest(row: dict[str, float]) -> dict[str, float]:
     high = max(row.values(), default=1.0) or 1.0
     return {identifier: score / high for identifier, score in row.items()}
-
-
-def _distinct(hits: list[Hit], k: int) -> list[Hit]:
-    """The first `k` hits; what one text has told, with the same footnotes, no other text tells again in that language."""
-    kept: list[Hit] = []
-    told: dict[tuple[str, ...], str] = {}
-    for hit in hits:
-        if hit.statement.marks and told.setdefault((hit.text.lang, *hit.statement.marks), hit.text.id) != hit.text.id:
-            continue
-        kept.append(hit)
-        if len(kept) == k:
-            break
-    return kept

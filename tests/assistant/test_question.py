@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,20 @@ def test_the_language_asked_for_goes_before_the_one_written_in() -> None:
 )
 def test_the_time_asked_about(text: str, time: Period) -> None:
     assert period(text) == time
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("What changed last year?", Period(since="2025", until="2025")),
+        ("舊年有幾多間初創？", Period(since="2025", until="2025")),
+        ("How many so far this year?", Period(since="2026", until="2026")),
+        ("What has happened since the last Budget?", Period(since="2026-02", until="2026-05", latest=True)),
+        ("What is new since the Policy Address?", Period(since="2025-10", until="2026-05", latest=True)),
+    ],
+)
+def test_a_time_counted_from_today(text: str, time: Period) -> None:
+    assert period(text, date(2026, 5, 4)) == time
 
 
 @pytest.mark.parametrize(
@@ -185,6 +201,23 @@ def test_a_month_after_this_is_no_reference() -> None:
 def test_a_message_without_a_name_may_also_be_about_what_was_talked_of() -> None:
     question = understand("How many people have registered for training so far?", SCHEME, NAMES)
     assert any("AI Subsidy Scheme" in other for other in question.others)
+
+
+@pytest.mark.parametrize(
+    ("asked", "parts"),
+    [
+        ("What is Cyberport?", ()),
+        ("How many companies are in Cyberport and the AI Supercomputing Centre?", ()),
+        ("Who runs the AI Subsidy Scheme, and when did it start?", ("Who runs the AI Subsidy Scheme", "when did AI Subsidy Scheme start")),
+        ("數碼港有幾多間公司？幾時成立？", ("數碼港有幾多間公司", "幾時成立 (數碼港)")),
+        (
+            "How many companies had Cyberport by October 2024, and by January 2026?",
+            ("How many companies had Cyberport by October 2024", "How many companies had Cyberport by January 2026"),
+        ),
+    ],
+)
+def test_a_message_may_ask_several_things(asked: str, parts: tuple[str, ...]) -> None:
+    assert understand(asked, (), NAMES).parts == parts
 
 
 def test_a_name_alone_is_no_question_of_its_own() -> None:
