@@ -30,7 +30,7 @@ from index.search import Weights as SearchWeights
 
 MAX_QUESTION = 4_000
 # By how much, in log odds over 10, the judge must prefer another reading of a message to the first.
-SURER = 0.15
+SURER = 0.05
 # A part of a question is called unknown when its confidence is below this share of the least that a whole one needs.
 UNKNOWN = 0.5
 
@@ -154,7 +154,7 @@ class Chain:
         clock.lap("search")
         signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
         sure = confidence(signs, self.weights) if hits else 0.0
-        enough = sure >= self.weights.threshold or bool(filters.own and hits)
+        enough = sure >= (self.weights.threshold_before if self.judge else self.weights.threshold) or bool(filters.own and hits)
         unknown: tuple[str, ...] = ()
         if hits:
             question, hits = self._best_reading(question, hits)

@@ -32,7 +32,7 @@ WEIGHTS = Path(__file__).parent / "weights.toml"
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Weights by the name of the sign; `threshold` is the least confidence of an answer, `meaning` the least cosine of a sentence
-    with what it cites. The three `judged` ones hold where there is a judge."""
+    with what it cites. Where there is a judge the `judged` ones hold, and `threshold_before` is the least confidence without what it says."""
 
     statement: Mapping[str, float]
     enough: Mapping[str, float]
@@ -41,6 +41,7 @@ class Weights:
     statement_judged: Mapping[str, float] = field(default_factory=dict)
     enough_judged: Mapping[str, float] = field(default_factory=dict)
     threshold_judged: float = 0.5
+    threshold_before: float = 0.0
 
 
 def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:

@@ -9,7 +9,7 @@ from corpus.markdown import topic_id
 
 # By kind of question: the most statements that are quoted, and how far below the best one (in log odds) they may score.
 MOST = {"fact": 6, "figure": 6, "list": 8, "compare": 8, "about": 6}
-REACH = {"fact": 5.0, "figure": 4.5, "list": 6.0, "compare": 6.0, "about": 4.0}
+REACH = {"fact": 6.0, "figure": 6.0, "list": 6.0, "compare": 6.0, "about": 4.0}
 
 NOT_FOUND = {
     "en": "I could not find an answer to this in the public pages that I know.",

@@ -6,22 +6,26 @@ an index is the encoding of its chunks.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import psutil
 
 from assistant.chain import Ask, Chain
 from corpus.text import SourceText
 from evals.metrics import percentile
 from index.chunks import chunks
-from index.embedder import Embedder
+from index.embedder import Embedder, Vectors
 from index.library import Library
 
 NEAREST = 12
+EMBEDDING = "one embedding of all views of the question"
+FINDING = "finding without the judge: understand, search, gather"
 
 Progress = Callable[[int, int], None]
 
@@ -50,11 +54,18 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """All that was measured; `timings` begin with the floor, `megabytes` is the memory of the process after it has answered."""
+    """All that was measured; `timings` begin with the floor, `megabytes` is the memory of the process after it has answered.
+
+    `adds` are the milliseconds that finding, without the judge, takes at the median beyond the one embedding of all views; `adds_at_scale`
+    the same in an index of `scale` chunks.
+    """
 
     timings: tuple[Timing, ...]
     megabytes: float
     build: Build
+    adds: float
+    scale: int
+    adds_at_scale: float
 
     @property
     def floor(self) -> Timing:
@@ -62,31 +73,77 @@ class Bench:
         return self.timings[0]
 
 
-def bench(chain: Chain, questions: Sequence[str], *, rounds: int = 3, texts: int = 40, progress: Progress = lambda done, total: None) -> Bench:
-    """Measures warm answers to `questions`, and the making of an index of about `texts` of the library's texts."""
+def bench(chain: Chain, questions: Sequence[str], *, rounds: int = 3, texts: int = 40, scale: int = 0, progress: Progress = lambda done, total: None) -> Bench:
+    """Measures warm answers to `questions`, the making of an index of about `texts` of the library's texts, and finding among `scale` chunks."""
     library = chain.library
+    finding = copy.copy(chain)
+    finding.judge = None
     measured: dict[str, Callable[[str], object]] = {
         "floor: one embedding, one Chroma query": lambda question: library.statements.meaning.nearest(library.embedder.questions([question]), NEAREST),
-        "retrieval: understand, search, gather": lambda question: chain.find(Ask(question)),
+        EMBEDDING: _embedding(chain),
+        FINDING: lambda question: finding.find(Ask(question)),
         "the judge: a dozen statements": lambda question: chain.judge and chain.judge.scores(question, statements[question]),
         "answer in quotes": lambda question: chain.ask(Ask(question, mode="quotes")),
     }
     statements = {question: [item.statement.text for item in chain.find(Ask(question)).evidence] for question in questions}
     if chain.judge is None:
         del measured["the judge: a dozen statements"]
+    timings = by_turns(measured, list(questions) * rounds, progress)
+    megabytes = psutil.Process().memory_info().rss / 1e6
+    held = [text for text in library.texts.values() if not text.own]
+    made = build(held[:: max(1, len(held) // texts)], library.embedder)
+    return Bench(timings, megabytes, made, _adds(timings), scale, at_scale(finding, questions, scale) if scale else 0.0)
+
+
+def by_turns(measured: dict[str, Callable[[str], object]], questions: Sequence[str], progress: Progress = lambda done, total: None) -> tuple[Timing, ...]:
+    """The times of the calls, each made for every question, one after the other."""
     for call in measured.values():
         call(questions[0])
     taken: dict[str, list[float]] = {name: [] for name in measured}
-    asked = list(questions) * rounds
-    for done, question in enumerate(asked):
-        progress(done, len(asked))
+    for done, question in enumerate(questions):
+        progress(done, len(questions))
         for name, call in measured.items():
             taken[name].append(1000 * _seconds(lambda call=call, question=question: call(question)))  # type: ignore[misc]  # binds the loop's
-    progress(len(asked), len(asked))
-    timings = tuple(Timing(name, percentile(times, 0.5), percentile(times, 0.95)) for name, times in taken.items())
-    megabytes = psutil.Process().memory_info().rss / 1e6
-    held = [text for text in library.texts.values() if not text.own]
-    return Bench(timings, megabytes, build(held[:: max(1, len(held) // texts)], library.embedder))
+    progress(len(questions), len(questions))
+    return tuple(Timing(name, percentile(times, 0.5), percentile(times, 0.95)) for name, times in taken.items())
+
+
+def at_scale(chain: Chain, questions: Sequence[str], scale: int, seed: int = 0) -> float:
+    """What finding adds to the embedding, milliseconds at the median, among `scale` chunks: statements of the corpus drawn at random, with random vectors."""
+    draw = np.random.default_rng(seed)
+    told = [(text, statement) for text in chain.library.texts.values() for statement in text.statements]
+    drawn = [told[at] for at in draw.integers(len(told), size=scale)]
+    texts = [
+        SourceText(f"s{at}", text.lang, text.title, "", (), "", one.text, (replace(one, start=0, end=len(one.text), marks=()),), own=True)
+        for at, (text, one) in enumerate(drawn)
+    ]
+    with TemporaryDirectory() as folder:
+        large = copy.copy(chain)
+        large.library = Library(Path(folder), _Random(chain.library.embedder, draw))
+        large.library.sync(texts)
+        return _adds(by_turns({EMBEDDING: _embedding(large), FINDING: lambda question: large.find(Ask(question))}, questions))
+
+
+class _Random(Embedder):
+    """The same model for questions; passages get random unit vectors, because what counts is how many there are."""
+
+    def __init__(self, embedder: Embedder, draw: np.random.Generator) -> None:
+        super().__init__(embedder.name)
+        self._model = embedder.load()
+        self._draw = draw
+
+    def passages(self, texts: list[str]) -> Vectors:
+        vectors = self._draw.standard_normal((len(texts), self.load().get_embedding_dimension() or 0), dtype=np.float32)
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def _embedding(chain: Chain) -> Callable[[str], object]:
+    return lambda question: chain.library.embedder.questions([view.text for view in chain.understand(Ask(question)).views])
+
+
+def _adds(timings: Sequence[Timing]) -> float:
+    medians = {timing.name: timing.p50 for timing in timings}
+    return medians[FINDING] - medians[EMBEDDING]
 
 
 def build(texts: Sequence[SourceText], embedder: Embedder) -> Build:

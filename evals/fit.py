@@ -30,7 +30,8 @@ from index.words import tokens
 
 NEAR_MISS_WEIGHT = 0.15
 WRONGLY_DECLINED = 0.02
-WRONGLY_DECLINED_JUDGED = 0.04
+# With a judge: by the search alone, and by the judge.
+WRONGLY_DECLINED_BEFORE, WRONGLY_DECLINED_JUDGED = 0.01, 0.035
 PENALTY = 0.02
 # Not fitted: an answer keeps to the language of its question unless only the other one knows.
 OTHER_LANGUAGE = -3.0
@@ -88,12 +89,13 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
     """The weights fitted anew; `weights` gives what is not fitted, and all of the judge's where there is none."""
     plain = signs(chain, of_cases(cases), None, progress)
     ranked = fit_statements(plain.examples)
-    weighed, threshold = fit_enough(plain.examples, WRONGLY_DECLINED)
+    weighed, (threshold, before) = fit_enough(plain.examples, WRONGLY_DECLINED, WRONGLY_DECLINED_BEFORE)
     fitted = replace(
         weights,
         statement=dict(zip(plain.statement, ranked.tolist(), strict=True)) | {"other_language": OTHER_LANGUAGE},
         enough=dict(zip(plain.enough, weighed.tolist(), strict=True)),
         threshold=threshold,
+        threshold_before=before,
     )
     if chain.judge is None:
         return fitted
@@ -109,7 +111,7 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
         progress(done, len(questions))
         found = ordering.find(Ask(asked.question, asked.turns)).signs
         whole.append(replace(example, enough=np.array(list(found.values()))))
-    weighed, threshold = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
+    weighed, (threshold,) = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
     return replace(fitted, enough_judged=dict(zip(found, weighed.tolist(), strict=True)), threshold_judged=threshold)
 
 
@@ -162,8 +164,8 @@ def fit_statements(found: Sequence[Example]) -> Array:
     return np.asarray(minimize(loss, np.zeros(lists[0][0].shape[1]), jac=True, method="L-BFGS-B").x)
 
 
-def fit_enough(found: Sequence[Example], wrongly_declined: float) -> tuple[Array, float]:
-    """Weights of the logistic model, and the threshold under which the share `wrongly_declined` of the answerable questions fall."""
+def fit_enough(found: Sequence[Example], *wrongly_declined: float) -> tuple[Array, tuple[float, ...]]:
+    """Weights of the logistic model, and the thresholds under which the shares `wrongly_declined` of the answerable questions fall."""
     signs = np.array([example.enough for example in found])
     wanted = np.array([example.answerable for example in found], dtype=float)
     counted = np.array([example.weight for example in found])
@@ -175,7 +177,7 @@ def fit_enough(found: Sequence[Example], wrongly_declined: float) -> tuple[Array
 
     weights = np.asarray(minimize(loss, np.zeros(signs.shape[1]), jac=True, method="L-BFGS-B").x)
     chances = 1 / (1 + np.exp(-np.clip(signs @ weights, -30, 30)))
-    return weights, float(np.quantile(chances[wanted == 1], wrongly_declined))
+    return weights, tuple(float(np.quantile(chances[wanted == 1], share)) for share in wrongly_declined)
 
 
 def mean_reciprocal_rank(found: Sequence[Example], weights: Array) -> float:

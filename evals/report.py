@@ -107,6 +107,9 @@ def bench_table(bench: Bench) -> Table:
     for timing in bench.timings:
         ratio = timing.p50 / bench.floor.p50
         table.add_row(timing.name, f"{timing.p50:.1f} ms", f"{timing.p95:.1f} ms", f"{ratio:.2f}")
+    table.add_row("finding adds to the embedding", f"{bench.adds:.1f} ms", "", "")
+    if bench.scale:
+        table.add_row(f"the same at {bench.scale:,} chunks", f"{bench.adds_at_scale:.1f} ms", "", "")
     table.add_section()
     build = bench.build
     work = {

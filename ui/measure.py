@@ -144,14 +144,15 @@ def eval_fit() -> None:
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often each question is asked.")] = 3,
     texts: Annotated[int, typer.Option(min=1, help="How many texts the index is made of.")] = 40,
+    scale: Annotated[int, typer.Option(min=0, help="How many chunks the large index has; 0 leaves it out.")] = 100_000,
 ) -> None:
-    """Measure speed and memory, each beside its floor."""
+    """Measure speed and memory, each beside its floor; minutes, most of them for the large index."""
     from evals import bench, cases, report
 
     asked = [case.question for case in cases.load(cases.SETS / "questions.jsonl") if case.kind == "single" and case.split == "dev"]
     parts = opened()
     with bar("Asking") as progress:
-        measured = bench.bench(parts.chain, asked, rounds=rounds, texts=texts, progress=progress)
+        measured = bench.bench(parts.chain, asked, rounds=rounds, texts=texts, scale=scale, progress=progress)
     out.print(report.bench_table(measured), soft_wrap=False)
 
 

@@ -28,7 +28,7 @@ def test_the_sign_that_marks_what_is_right_gets_the_weight() -> None:
 
 def test_the_threshold_declines_no_more_than_it_may() -> None:
     found = [_example(1, True)] * 20 + [_example(1, False)] * 20
-    weights, threshold = fit_enough(found, 0.0)
+    weights, (threshold,) = fit_enough(found, 0.0)
     chances = [1 / (1 + np.exp(-example.enough @ weights)) for example in found]
     assert all((chance >= threshold) == example.answerable for chance, example in zip(chances, found, strict=True))
 

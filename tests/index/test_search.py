@@ -71,24 +71,20 @@ def test_a_lighter_view_counts_less(library: Library) -> None:
     assert "electricity" in light.statement.text
 
 
-def test_the_language_asked_in_is_preferred(library: Library) -> None:
-    for lang, other in (("en", "zh"), ("zh", "en")):
-        plain = {hit.id: hit.score for hit in _search(library, [View("Cyberport 數碼港")], k=50)}
-        hits = [hit for hit in _search(library, [View("Cyberport 數碼港")], k=50, lang=lang) if hit.id in plain]
-        assert {hit.text.lang for hit in hits} >= {lang, other}
-        for hit in hits:
-            assert hit.score == pytest.approx(plain[hit.id] * (Weights().other_language if hit.text.lang == other and not hit.text.own else 1))
-            assert hit.signals["other_language"] == (hit.text.lang == other and not hit.text.own)
+def test_what_is_found_in_the_other_language_is_told_by_its_twin(library: Library) -> None:
+    for lang in ("en", "zh"):
+        hits = _search(library, [View("Cyberport unicorns 獨角獸")], k=50, lang=lang)
+        assert {hit.text.lang for hit in hits if not hit.text.own} == {lang}
+        assert len({hit.id for hit in hits}) == len(hits)
+    found = _search(library, [View("Which unicorns came from Cyberport?")], lang="zh")[0]
+    assert "GOGOX、Klook、WeLab" in found.statement.text
+    assert found.chunk.first <= found.number < found.chunk.last
 
 
-def test_what_one_text_tells_with_the_same_footnotes_no_other_tells_again(library: Library) -> None:
-    hits = _search(library, [View("Cyberport unicorns 獨角獸")], k=50)
-    told: dict[tuple[str, ...], set[str]] = {}
-    for hit in hits:
-        if hit.statement.marks:
-            told.setdefault((hit.text.lang, *hit.statement.marks), set()).add(hit.text.id)
-    assert told
-    assert all(len(texts) == 1 for texts in told.values())
+def test_a_twin_that_a_filter_leaves_out_is_not_shown(library: Library) -> None:
+    hits = _search(library, [View("Cyberport unicorns")], lang="zh", filters=Filters(lang="en"))
+    assert {hit.text.lang for hit in hits} == {"en"}
+    assert all(hit.score == pytest.approx(Weights().other_language * Weights(other_language=1.0).score(hit.signals)) for hit in hits if not hit.text.own)
 
 
 @pytest.mark.parametrize(
