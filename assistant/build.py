@@ -36,11 +36,11 @@ def build(settings: Settings) -> Parts:
         library = Library(settings.data, Embedder(settings.embedder, cache=settings.data / "models"), chroma=settings.chroma)
     except (ValueError, LibraryError, MeaningError) as error:
         raise NotReady(str(error)) from error
-    judge = Judge()
+    judge, weights = Judge(), load_weights(settings.embedder)
     chain = Chain(
         library,
-        load_weights(settings.embedder),
-        judge=judge if settings.judge == "on" and judge.present else None,
+        weights,
+        judge=judge if settings.judge == "on" and judge.present and weights.statement_judged else None,
         writer=_writer(settings),
         settings=settings.fingerprint,
     )

@@ -26,6 +26,7 @@ from assistant.evidence import JUDGED, WEIGHTS, Weights, enough_signs, rank, reo
 from assistant.records import Turn
 from evals.cases import Case
 from evals.pairs import Pair
+from index.search import Filters
 from index.words import tokens
 
 NEAR_MISS_WEIGHT = 0.15
@@ -106,10 +107,11 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
     fitted = replace(fitted, statement_judged=statement | {"judge_own": OWN * statement["judge"]})
     ordering = copy.copy(chain)
     ordering.weights = fitted
+    own = any(text.own for text in chain.library.texts.values())
     whole = []
     for done, (asked, example) in enumerate(zip(questions, judged.examples, strict=True)):
         progress(done, len(questions))
-        found = ordering.find(Ask(asked.question, asked.turns)).signs
+        found = ordering.find(Ask(asked.question, asked.turns, filters=Filters(own=False) if own else Filters())).signs
         whole.append(replace(example, enough=np.array(list(found.values()))))
     weighed, (threshold,) = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
     return replace(fitted, enough_judged=dict(zip(found, weighed.tolist(), strict=True)), threshold_judged=threshold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import warnings
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ CHECKSUMS = "checksums.json"
 # Pieces of question and statement together, and characters of each; what is longer is cut, so that time and memory are bounded.
 LONGEST = 192
 CHARACTERS = 1_000
+# The matrices to round: not those at the end of each layer, whose input has outliers that a rounding of it would drown the rest for.
+_ROUNDED = re.compile(r"\.attention\.|\.intermediate\.")
 _REMEDY = "Run `git checkout index/judge_weights`, or set HKAI_JUDGE=off."
 
 
@@ -31,7 +34,7 @@ class JudgeError(Exception):
 class Judge:
     """A cross-encoder over question and statement, loaded when it is first used or by `load`, once.
 
-    Its matrices are rounded to 8 bits as it is loaded (dynamic quantisation), for speed on a CPU; `exact` leaves them as they are.
+    Most of its matrices are rounded to 8 bits as it is loaded (dynamic quantisation), for speed on a CPU; `exact` leaves them as they are.
     """
 
     def __init__(self, folder: Path = WEIGHTS, *, exact: bool = False) -> None:
@@ -85,7 +88,8 @@ class Judge:
         if not self._exact and model.device.type == "cpu":
             with warnings.catch_warnings():  # PyTorch 2.13, which is pinned, says that a later one will do this by another name
                 warnings.simplefilter("ignore")
-                torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]  # torch gives it no types
+                matrices = {name for name, part in model.named_modules() if isinstance(part, torch.nn.Linear) and _ROUNDED.search(name)}
+                torch.ao.quantization.quantize_dynamic(model, matrices, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]  # torch gives it no types
         return model
 
 

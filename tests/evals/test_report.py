@@ -45,5 +45,5 @@ def test_a_case_that_was_not_scored_is_counted_as_such(chain: Chain) -> None:
 def test_the_other_tables() -> None:
     assert "0.5000" in _drawn(retrieval_table({"MRR": 0.5}))
     assert "fell" in _drawn(gate_table([Line("right", "single", 0.4, 0.5, 0.02, "fell")]))
-    drawn = _drawn(bench_table(Bench((Timing("floor", 10, 12), Timing("answer", 25, 30)), 700, Build(4, 10, 30, 2.0, 5.0, 5.5, 6.0))))
-    assert all(figure in drawn for figure in ("2.50", "3.00", "700 MB"))
+    drawn = _drawn(bench_table(Bench((Timing("floor", 10, 12), Timing("answer", 25, 30)), 700, Build(4, 10, 30, 2.0, 5.0, 5.5, 6.0), 7.5, 100_000, 31.0)))
+    assert all(figure in drawn for figure in ("2.50", "3.00", "700 MB", "7.5 ms", "100,000 chunks", "31.0 ms"))

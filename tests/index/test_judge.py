@@ -49,7 +49,7 @@ def test_rounding_to_8_bits_keeps_the_best_first(judge: Judge) -> None:
     question = "What share of the computing bill does the AI Subsidy Scheme pay?"
     exact, rounded = Judge(exact=True).scores(question, STATEMENTS), judge.scores(question, STATEMENTS)
     assert int(np.argmax(exact)) == int(np.argmax(rounded))
-    assert np.abs(exact - rounded).max() < 2
+    assert np.abs(exact - rounded).max() < 1.5
 
 
 HOSTILE = ["", " ", "x" * 100_000, "七" * 50_000, "😀🇭🇰", "שלום עולם", "\u202e\u200b", "\x00\x01", "<script>alert(1)</script>", "ありがとう", "a\nb\tc"]

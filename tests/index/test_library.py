@@ -283,13 +283,3 @@ def test_rarity_runs_from_common_to_unknown(small: Library) -> None:
 @pytest.mark.parametrize("identifier", ["nowhere.en#0", "ai-subsidy-scheme.en#999"])
 def test_a_chunk_that_is_not_there_is_none(small: Library, identifier: str) -> None:
     assert small.chunk(identifier) is None
-
-
-def test_each_statement_has_a_twin_in_the_other_language(library: Library) -> None:
-    statements = [(f"{text.id}:{number}", text) for text in library.texts.values() if not text.own for number in range(len(text.statements))]
-    for identifier, text in statements:
-        twin = library.twin(identifier)
-        assert twin
-        assert library.texts[twin.rpartition(":")[0]].lang != text.lang
-        assert set(library.statement(twin).marks) == set(library.statement(identifier).marks)
-    assert library.twin("nowhere.en:0") is None

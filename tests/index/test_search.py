@@ -122,3 +122,13 @@ def test_a_publisher_admits_only_its_statements(library: Library) -> None:
 @pytest.mark.parametrize("query", ["Cyberport", "數碼港 " * 500, "?", "\x00", "😀", "'; DROP TABLE", "a" * 4000])
 def test_any_query_is_searched(library: Library, query: str) -> None:
     assert all(hit.score >= 0 for hit in _search(library, [View(query)]))
+
+
+def test_each_statement_has_a_twin_in_the_other_language(library: Library) -> None:
+    statements = [(f"{text.id}:{number}", text) for text in library.texts.values() if not text.own for number in range(len(text.statements))]
+    for identifier, text in statements:
+        twin = library.twin(identifier)
+        assert twin
+        assert library.texts[twin.rpartition(":")[0]].lang != text.lang
+        assert set(library.statement(twin).marks) == set(library.statement(identifier).marks)
+    assert library.twin("nowhere.en:0") is None
