@@ -47,8 +47,12 @@ def test_the_embedder_keeps_its_files_with_the_data(tmp_path: Path) -> None:
 
 
 def test_the_judge_can_be_switched_off(tmp_path: Path) -> None:
-    assert build(_settings(tmp_path)).chain.judge is not None
-    assert build(_settings(tmp_path, judge="off")).chain.judge is None
+    assert build(Settings(data=tmp_path / "data", embedder=DEFAULT)).chain.judge is not None
+    assert build(Settings(data=tmp_path / "data", embedder=DEFAULT, judge="off")).chain.judge is None
+
+
+def test_there_is_no_judge_for_an_embedder_without_weights_for_it(tmp_path: Path) -> None:
+    assert build(_settings(tmp_path)).chain.judge is None
 
 
 def test_a_model_that_is_set_writes(tmp_path: Path) -> None:
