@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Literal
 
 from langchain_core.runnables import RunnableGenerator
 
-from assistant import cues, quotes
+from assistant import cues, manners, quotes
 from assistant.errors import BadInput, ModelError
-from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, judged_signs, rank, reorder
+from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder
 from assistant.model import ModelWriter
 from assistant.prompts import NOT_FOUND
-from assistant.question import Names, read_as, understand
+from assistant.question import Names, language, read_as, understand
 from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Turn
 from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
@@ -41,6 +42,10 @@ DROPPED = {
 FELL_BACK = {
     "en": "The language model did not answer ({reason}), so the answer is quoted from the sources.",
     "zh": "語言模型未能作答（{reason}），以下直接引用資料原句。",
+}
+OUTDATED = {
+    "en": "You ask about the present, and the newest of these statements is as of {date}: things may have changed since.",
+    "zh": "問題關乎現況，但以上最新的資料截至 {date}，其後或有變動。",
 }
 PART_NOT_FOUND = {
     "en": "On “{part}” I found nothing in the public pages that I know.",
@@ -66,19 +71,26 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What understand, search and gather gave, before anything is written.
+class Decided:
+    """Whether what was found is enough to answer.
 
     `signs` are those that `confidence` was made from; `unknown` are the parts of the question that nothing answers, where another is answered.
     """
 
-    question: Question
-    hits: tuple[Hit, ...]
-    evidence: tuple[Evidence, ...]
     signs: dict[str, float]
     confidence: float
     enough: bool
-    unknown: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What understand, search and gather gave, before anything is written."""
+
+    question: Question
+    hits: tuple[Hit, ...]
+    evidence: tuple[Evidence, ...]
+    decided: Decided
     timings: dict[str, float]
 
 
@@ -153,25 +165,36 @@ class Chain:
         hits = self.search(question, vectors, k=max(ask.k, POOL), filters=filters)
         clock.lap("search")
         signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
-        sure = confidence(signs, self.weights) if hits else 0.0
-        enough = sure >= (self.weights.threshold_before if self.judge else self.weights.threshold) or bool(filters.own and hits)
-        unknown: tuple[str, ...] = ()
+        parts: dict[str, list[Hit]] = {}
         if hits:
             question, hits = self._best_reading(question, hits)
             parts = {part: self._order(read_as(question, part, self.names), hits) for part in question.parts}
             best = {ordered[0].id: ordered[0] for ordered in parts.values()}
             hits = [*(replace(hit, score=hits[0].score) for hit in best.values()), *(hit for hit in hits if hit.id not in best)]
-            clock.lap("judge" if self.judge else "gather")
-            if self.judge and not hits[0].text.own:  # what a user has added is too far from what the judge knows to be declined by it
-                chances = {part: confidence(signs | judged_signs(ordered), self.weights, judged=True) for part, ordered in parts.items()}
-                signs |= judged_signs(hits)
-                judged = confidence(signs, self.weights, judged=True)
-                sure, enough = min(sure, judged), enough and judged >= self.weights.threshold_judged
-                if enough and max(chances.values(), default=0.0) >= self.weights.threshold_judged:
-                    unknown = tuple(part for part, chance in chances.items() if chance < UNKNOWN * self.weights.threshold_judged)
+        clock.lap("judge" if self.judge else "gather")
+        decided = self._decide(hits, parts, signs, own=bool(filters.own))
         evidence = gather(question, hits, ask.k)
         clock.lap("gather")
-        return Found(question, tuple(hits), evidence, signs, sure, enough, unknown, clock.laps)
+        return Found(question, tuple(hits), evidence, decided, clock.laps)
+
+    def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: Mapping[str, float], *, own: bool) -> Decided:
+        """Whether what the search found, by `signs`, and the judge says of `hits`, is enough; `parts` are the question's, with the hits in order for each.
+
+        In documents of one's own (`own`) what is found is enough: they are too far from what the judge knows to be declined by it.
+        """
+        if not hits:
+            return Decided({**signs}, 0.0, False)
+        sure = confidence(signs, self.weights)
+        enough = own or sure >= (self.weights.threshold_before if self.judge else self.weights.threshold)
+        if not self.judge or hits[0].text.own:
+            return Decided({**signs}, sure, enough)
+        judged = {**signs, **judged_signs(hits)}
+        chance = confidence(judged, self.weights, judged=True)
+        enough = enough and chance >= self.weights.threshold_judged
+        chances = {part: confidence({**signs, **judged_signs(ordered)}, self.weights, judged=True) for part, ordered in parts.items()}
+        known = enough and max(chances.values(), default=0.0) >= self.weights.threshold_judged
+        unknown = tuple(part for part, one in chances.items() if known and one < UNKNOWN * self.weights.threshold_judged)
+        return Decided(judged, min(sure, chance), enough, unknown)
 
     def _order(self, question: Question, hits: Sequence[Hit]) -> list[Hit]:
         """The hits, ranked by their signs and, where there is a judge, the best dozen by it too."""
@@ -197,12 +220,16 @@ class Chain:
             yield from self._answer(ask)
 
     def _answer(self, ask: Ask) -> Iterator[Event]:
+        manner = manners.manner(ask.question)
+        if manner:
+            yield from self._mannerly(manner, ask)
+            return
         found = self.find(ask)
         question = found.question
         clock = _Clock()
         yield Event("question", question.standalone)
-        if not found.enough:
-            text = quotes.not_found(question, found.evidence)
+        if not found.decided.enough:
+            text = quotes.not_found(question, found.evidence, narrowed=self._filters(ask) != Filters())
             yield Event("token", text)
             yield Event("answer", self._declined(found, text, clock))
             return
@@ -234,8 +261,36 @@ class Chain:
             verified = verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning)
         if verified.dropped:
             warnings.append(DROPPED[question.lang])
+        old = outdated(verified.cited, date.today()) if question.period.latest and not question.period.since else ""
+        if old:
+            warnings.append(OUTDATED[question.lang].format(date=old))
         clock.lap("verify")
         yield Event("answer", self._answered(found, draft, verified, warnings, clock))
+
+    def _mannerly(self, manner: manners.Manner, ask: Ask) -> Iterator[Event]:
+        """What is said to a greeting and the like: nothing is searched for and nothing cited."""
+        lang = ask.lang or language(ask.question)[0]
+        texts = [text for text in self.library.texts.values() if not text.own]
+        said = manners.SAID[lang][manner].format(texts=len(texts), date=max((text.updated for text in texts), default=""))
+        yield Event("question", ask.question.strip())
+        yield Event("token", said)
+        yield Event(
+            "answer",
+            Answer(
+                text=said,
+                citations=(),
+                verdicts=(),
+                status="answered",
+                confidence=1.0,
+                warnings=(),
+                standalone=ask.question.strip(),
+                mode="quotes",
+                language=lang,
+                followups=() if manner == "farewell" else manners.EXAMPLES[lang][:3],
+                timings={},
+                made_by=self._made_by(""),
+            ),
+        )
 
     def _write_with_model(self, writer: ModelWriter, found: Found, turns: Sequence[Turn]) -> Generator[Event, None, tuple[str, str]]:
         """Streams what the model writes; returns it, and why it failed if it did (what it had written is then void)."""
@@ -253,11 +308,11 @@ class Chain:
     def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:
         question = found.question
         return Answer(
-            text="\n\n".join([verified.text, *(PART_NOT_FOUND[question.lang].format(part=part) for part in found.unknown)]),
+            text="\n\n".join([verified.text, *(PART_NOT_FOUND[question.lang].format(part=part) for part in found.decided.unknown)]),
             citations=tuple(_citation(item) for item in verified.cited),
             verdicts=verified.verdicts,
-            status="partial" if found.unknown else "answered",
-            confidence=round(found.confidence, 3),
+            status="partial" if found.decided.unknown else "answered",
+            confidence=round(found.decided.confidence, 3),
             warnings=tuple(warnings),
             standalone=question.standalone,
             mode=draft.mode,
@@ -274,7 +329,7 @@ class Chain:
             citations=(),
             verdicts=(),
             status="not_found",
-            confidence=round(found.confidence, 3),
+            confidence=round(found.decided.confidence, 3),
             warnings=question.warnings,
             standalone=question.standalone,
             mode=mode,

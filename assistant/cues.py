@@ -114,12 +114,29 @@ SINCE_ADDRESS = (
 YEARS_AGO = (
     (cues("the year before last | 前年"), 2),
     (cues("last year | a year ago | 去年 | 舊年 | 上年"), 1),
-    (cues("this year | so far this year | 今年 | 本年"), 0),
+    (cues("this year | 今年 | 本年"), 0),
 )
 COMPARE = cues(
     """
     difference | differences | differ | differs | different from | compare | compared | comparison | versus | vs | distinguish | rather than | same as | or just
     分別 | 分别 | 區別 | 区别 | 比較 | 比较 | 對比 | 对比 | 唔同 | 不同
+    """
+)
+# With several names: what asks to set them beside one another.
+EACH = cues(
+    """
+    each | both | either | respectively | set against | the same
+    which (?:one|is|was|are|of (?:them|these|those|the two)|came|has|had|gives|pays|got|may)
+    各自 | 兩者 | 两者 | 各有 | 分別係 | 分別是 | 邊個(?:先|較|多|大|早|好|高|長) | 邊間(?:先|較|多|大|早) | 哪個 | 哪一個 | 定係 | 還是 | 还是
+    """
+)
+# What joins two names of which one is to be chosen.
+OR = re.compile(r"[\s,]*(?:or|vs\.?|versus|定係|定|還是|还是|抑或|或)(?:\s+(?:the|an?))?\s*", re.IGNORECASE)
+TIMELINE = cues(
+    """
+    timeline | chronology | history of | milestones | over the years
+    how (?:has|have|did) .{2,60} (?:change|changed|develop|developed|evolve|evolved|grow|grown)
+    時間線 | 时间线 | 時序 | 歷程 | 历程 | 大事記 | 歷年 | 历年 | 里程碑 | 來龍去脈 | 演變 | 由開始到而家
     """
 )
 LIST = cues(

@@ -10,6 +10,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 from assistant.records import Evidence, Question
@@ -96,6 +97,13 @@ def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[E
             ordered.remove(opening)
             ordered.insert(0, replace(opening, score=ranked[0].score))
     return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, hit.score) for number, hit in enumerate(ordered[:k], 1))
+
+
+def outdated(cited: Sequence[Evidence], today: date) -> str:
+    """The date of the newest of the statements, where that is more than a year before `today`; else, and where none has a date, empty."""
+    newest = max((item.statement.as_of for item in cited), default="")
+    until = newest + "-12-31"[len(newest) - 4 :]  # a year or a month counts to its end
+    return newest if newest and until < today.replace(year=today.year - 1, day=min(today.day, 28)).isoformat() else ""
 
 
 def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -> dict[str, float]:

@@ -6,20 +6,20 @@ No model is needed: references are resolved by rules and by the names that the c
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
-from typing import Literal
 
 from assistant import cues
-from assistant.records import Period, Question, Turn
+from assistant.records import Kind, Period, Question, Side, Turn
 from corpus.markdown import topic_id
 from corpus.text import Lang, SourceText
 from index.search import View
 from index.words import fold, tokens
 
-MAX_TURNS, MAX_CHARACTERS, MAX_PARTS = 12, 12_000, 3
+MAX_TURNS, MAX_CHARACTERS, MAX_PARTS, MAX_SIDES = 12, 12_000, 3, 3
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0590-\u05ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff]")
@@ -31,7 +31,9 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 _ACRONYM = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]*[A-Z+][A-Za-z+]*(?![a-z])")
-_LATIN = re.compile(r"[A-Z][\w&+.-]*(?: [A-Z][\w&+.-]*)*", re.ASCII)
+_CAPITALS = r"[A-Z][\w&+.-]*(?: [A-Z][\w&+.-]*)*"
+_LATIN = re.compile(_CAPITALS, re.ASCII)
+_EITHER = re.compile(rf"(?P<one>{_CAPITALS})(?:,? or|,? vs\.?|,? versus) (?:the |an? )?(?P<other>{_CAPITALS})", re.ASCII)
 _NTH = re.compile(r"\b(?:first|second|third|fourth|fifth)\b", re.IGNORECASE)
 _NAMED = re.compile(r"^(?:the )?(?P<name>[A-Z][\w&+.-]*(?: [A-Z][\w&+.-]*)*?)(?:['’]s?)?$")
 
@@ -150,7 +152,25 @@ def read_as(question: Question, standalone: str, names: Names) -> Question:
     """`question`, taken to stand for `standalone`."""
     own = names.find(standalone)
     topics = tuple(dict.fromkeys(topic for name in own if len(name.topics) <= 4 for topic in name.topics))
-    return replace(question, standalone=standalone, names=topics, period=period(standalone), kind=kind(standalone, own))
+    sides = _sides(standalone, own)
+    form: Kind = "compare" if sides else kind(standalone, own)
+    return replace(question, standalone=standalone, names=topics, period=period(standalone), kind=form, sides=sides)
+
+
+def _sides(text: str, own: Sequence[Name]) -> tuple[Side, ...]:
+    """The things that `text` sets beside one another, or none: names, and other words in capitals, where it says that they are compared."""
+    held = [name for name in own if " vs " not in name.written]
+    held += [Name(found.group(), (), found.start(), found.end()) for found in _ACRONYM.finditer(text) if len(found.group()) > 2]
+    held += [Name(found[side], (), *found.span(side)) for found in _EITHER.finditer(text) for side in ("one", "other")]
+    apart: list[Name] = []
+    for name in sorted(held, key=lambda name: name.start):
+        if not any(fold(name.written) == fold(other.written) or name.start < other.end for other in apart):
+            apart.append(name)
+    joined = any(cues.OR.fullmatch(text[one.end : other.start]) for one, other in pairwise(apart))
+    if not 1 < len(apart) <= MAX_SIDES or not (joined or cues.EACH.search(text) or cues.COMPARE.search(text)):
+        return ()
+    shared = Counter(topic for name in apart for topic in name.topics)
+    return tuple(Side(name.written, tuple(topic for topic in name.topics if shared[topic] == 1)) for name in apart)
 
 
 def period(text: str, today: date | None = None) -> Period:
@@ -168,10 +188,12 @@ def period(text: str, today: date | None = None) -> Period:
     return Period(latest=bool(cues.LATEST.search(text)))
 
 
-def kind(text: str, own: Sequence[Name] = ()) -> Literal["fact", "figure", "list", "compare", "about"]:
+def kind(text: str, own: Sequence[Name] = ()) -> Kind:
     """The form of answer that `text` calls for."""
     if cues.COMPARE.search(text):
         return "compare"
+    if cues.TIMELINE.search(text):
+        return "timeline"
     if cues.FIGURE.search(text):
         return "figure"
     if cues.LIST.search(text):

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
 from assistant.records import Draft, Evidence, Question, Sentence
 from corpus.markdown import topic_id
+from index.words import fold
 
 # By kind of question: the most statements that are quoted, and how far below the best one (in log odds) they may score.
-MOST = {"fact": 6, "figure": 6, "list": 8, "compare": 8, "about": 6}
-REACH = {"fact": 6.0, "figure": 6.0, "list": 6.0, "compare": 6.0, "about": 4.0}
+MOST = {"fact": 6, "figure": 6, "list": 8, "timeline": 8, "compare": 8, "about": 6}
+REACH = {"fact": 6.0, "figure": 6.0, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0}
 
 NOT_FOUND = {
     "en": "I could not find an answer to this in the public pages that I know.",
     "zh": "在我所知的公開資料中，找不到這個問題的答案。",
+}
+NOTHING_LEFT = {
+    "en": "Nothing that I hold passes the filters that were set. Search with fewer of them.",
+    "zh": "所設的篩選條件下沒有任何資料，請減少條件再試。",
 }
 NEAREST = {
     "en": "The nearest subjects that I know: {titles}.",
@@ -24,20 +32,21 @@ NEAREST = {
 def write(question: Question, evidence: Sequence[Evidence]) -> Draft:
     """The answer, a sentence for each statement chosen."""
     chosen = choose(question, evidence)
-    bullets = question.kind == "list" and len(chosen) > 2
-    sentences = []
-    for at, item in enumerate(chosen):
-        if bullets:
-            lead = "- " if at == 0 else "\n- "
-        else:
-            apart = question.kind == "compare" and at > 0 and item.text.id != chosen[at - 1].text.id
-            lead = "" if at == 0 else "\n\n" if apart else " "
-        sentences.append(Sentence(lead, item.statement.text, (item.number,)))
-    return Draft(tuple(sentences), "quotes")
+    sides = _sides(question, chosen)
+    if sides:
+        beside = {item.number for side in sides.values() for item in side}
+        leading = [(" ", item) for item in chosen if item.number not in beside]
+        return _draft([*leading, *_table(sides)])
+    if question.kind in ("list", "timeline") and len(chosen) > 2:
+        return _draft([("\n- ", item) for item in chosen])
+    apart = question.kind == "compare"
+    return _draft([("\n\n" if apart and item.text.id != chosen[max(0, at - 1)].text.id else " ", item) for at, item in enumerate(chosen)])
 
 
-def not_found(question: Question, evidence: Sequence[Evidence]) -> str:
-    """A plain word that the answer is not known, and what is held nearby."""
+def not_found(question: Question, evidence: Sequence[Evidence], *, narrowed: bool = False) -> str:
+    """A plain word that the answer is not known, and what is held nearby; or that filters (`narrowed`) leave nothing to search."""
+    if narrowed and not evidence:
+        return NOTHING_LEFT[question.lang]
     titles = list(dict.fromkeys(item.text.title for item in evidence))[:3]
     separator = "、" if question.lang == "zh" else "; "
     nearest = NEAREST[question.lang].format(titles=separator.join(titles)) if titles else ""
@@ -52,24 +61,65 @@ def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
     near = [item for item in evidence if item.score >= reach] or [evidence[0]]
     if len(near) == 1:
         near = list(evidence[:2])
-    if question.kind == "compare" and len(question.names) > 1:
-        near = list(dict.fromkeys([*evidence[: len(question.parts)], *_side_by_side(question, evidence, near, most)]))
+    if question.sides:
+        first = evidence[: len(question.parts)]
+        near = [*first, *(item for item in _side_by_side(question, evidence, near) if item not in first)]
     chosen = near[:most]
     if question.kind in ("about", "list"):
         return _as_in_text(chosen)
+    if question.kind == "timeline":
+        return sorted(chosen, key=lambda item: item.statement.as_of)
     return chosen
 
 
-def _side_by_side(question: Question, evidence: Sequence[Evidence], near: list[Evidence], most: int) -> list[Evidence]:
-    """As many statements on each of the things compared, those that speak of several first."""
-    sides: dict[str, list[Evidence]] = {name: [] for name in question.names[:3]}
-    for item in evidence:
-        topic = topic_id(item.text)
-        if topic in sides:
-            sides[topic].append(item)
-    both = [item for item in near if topic_id(item.text) not in sides][:2]
-    each = max(1, (most - len(both)) // max(1, len(sides)))
-    return both + [item for side in sides.values() for item in side[:each]]
+def _draft(led: Iterable[tuple[str, Evidence]]) -> Draft:
+    """A draft of the statements, each behind its lead."""
+    sentences = [Sentence(lead, item.statement.text, (item.number,)) for lead, item in led]
+    return Draft((replace(sentences[0], lead=sentences[0].lead.lstrip(" \n")), *sentences[1:]) if sentences else (), "quotes")
+
+
+def _sides(question: Question, items: Sequence[Evidence]) -> dict[str, list[Evidence]]:
+    """Of `items` those on each of the things compared, by its name; none unless there are two that a table can hold.
+
+    A statement is on the one that it names, or if it names none on the one that its text is about; one that names several is on no side.
+    """
+    sides: dict[str, list[Evidence]] = {side.name: [] for side in question.sides}
+    for item in items:
+        said = fold(item.statement.text)
+        named = [side for side in question.sides if _names(side.name, said)]
+        of = named or [side for side in question.sides if topic_id(item.text) in side.topics]
+        if len(of) == 1 and "|" not in item.statement.text:
+            sides[of[0].name].append(item)
+    sides = {name: held for name, held in sides.items() if held}
+    return sides if len(sides) > 1 else {}
+
+
+def _names(name: str, said: str) -> bool:
+    """Whether a folded statement holds a name, as whole words."""
+    return bool(re.search(rf"(?<![a-z0-9]){re.escape(fold(name))}(?![a-z0-9])" if name.isascii() else re.escape(fold(name)), said))
+
+
+def _table(sides: Mapping[str, Sequence[Evidence]]) -> Iterator[tuple[str, Evidence]]:
+    """The statements of a Markdown table with a column for each side, each behind what stands before it there."""
+    before = f"\n\n| {' | '.join(sides)} |\n|{' --- |' * len(sides)}\n| "
+    for row in zip_longest(*sides.values()):
+        for item in row:
+            if item is not None:
+                yield before, item
+                before = ""
+            before += " | "
+        before = f"{before.rstrip(' ')}\n| "
+
+
+def _side_by_side(question: Question, evidence: Sequence[Evidence], near: Sequence[Evidence]) -> list[Evidence]:
+    """As many statements on each of the things compared, behind the first that are on none or on several of them."""
+    sides = _sides(question, evidence)
+    if not sides:
+        return list(near)
+    beside = {item.number for held in sides.values() for item in held}
+    others = [item for item in near if item.number not in beside][:2]
+    each = max(1, (MOST["compare"] - len(others)) // len(sides))
+    return others + [item for held in sides.values() for item in held[:each]]
 
 
 def _as_in_text(chosen: list[Evidence]) -> list[Evidence]:

@@ -11,6 +11,7 @@ from index.search import View
 
 Mode = Literal["quotes", "model"]
 Status = Literal["answered", "partial", "not_found"]
+Kind = Literal["fact", "figure", "list", "timeline", "compare", "about"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,20 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """One of the things that a question sets beside others: its name as it is written there, and the topics of which it alone is a name."""
+
+    name: str
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A message understood: on its own, as views for the search, with what it names and asks for.
 
     `names` are topics which the question names (text ids without the language). `kind` is the form of answer it calls for.
     `others` are further standalone forms that the message may stand for, the likeliest first; `parts` are the questions, each on its
-    own, of a message that asks several at once.
+    own, of a message that asks several at once; `sides` are the things that it compares, none or at least two.
     """
 
     asked: str
@@ -45,10 +54,11 @@ class Question:
     lang: Lang
     names: tuple[str, ...] = ()
     period: Period = Period()
-    kind: Literal["fact", "figure", "list", "compare", "about"] = "fact"
+    kind: Kind = "fact"
     warnings: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    sides: tuple[Side, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from assistant.chain import Ask, Chain
 from assistant.evidence import rank, reorder
-from index.search import Hit, View, Weights
+from index.search import SIGNALS, Hit, View, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,14 @@ class Stage:
     judged: bool = False
 
 
-_ALL = tuple(field.name for field in fields(Weights) if field.name != "other_language")
 STAGES = (
     Stage("meaning of passages", ("meaning_chunk",)),
     Stage("+ meaning of statements", ("meaning_chunk", "meaning_statement")),
     Stage("+ words", ("meaning_chunk", "meaning_statement", "words_chunk", "words_statement")),
-    Stage("+ names", _ALL),
-    Stage("+ views of the question", _ALL, views=True),
-    Stage("+ learned order", _ALL, views=True, ranked=True),
-    Stage("+ judge", _ALL, views=True, ranked=True, judged=True),
+    Stage("+ names", SIGNALS),
+    Stage("+ views of the question", SIGNALS, views=True),
+    Stage("+ learned order", SIGNALS, views=True, ranked=True),
+    Stage("+ judge", SIGNALS, views=True, ranked=True, judged=True),
 )
 
 
@@ -39,7 +38,7 @@ def staged(chain: Chain, ask: Ask, stage: Stage) -> list[Hit]:
     if not stage.views:
         question = replace(question, views=(View(question.asked),))
     vectors = chain.library.embedder.questions([view.text for view in question.views])
-    off = {name: 0.0 for name in _ALL if name not in stage.signals}
+    off = {name: 0.0 for name in SIGNALS if name not in stage.signals}
     hits = chain.search(question, vectors, k=ask.k, filters=ask.filters, weights=replace(Weights(), **off))
     if stage.ranked:
         hits = rank(question, hits, chain.library, chain.weights)

@@ -111,7 +111,7 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
     whole = []
     for done, (asked, example) in enumerate(zip(questions, judged.examples, strict=True)):
         progress(done, len(questions))
-        found = ordering.find(Ask(asked.question, asked.turns, filters=Filters(own=False) if own else Filters())).signs
+        found = ordering.find(Ask(asked.question, asked.turns, filters=Filters(own=False) if own else Filters())).decided.signs
         whole.append(replace(example, enough=np.array(list(found.values()))))
     weighed, (threshold,) = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
     return replace(fitted, enough_judged=dict(zip(found, weighed.tolist(), strict=True)), threshold_judged=threshold)
@@ -127,8 +127,9 @@ def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, pro
         question = chain.understand(Ask(asked.question, asked.turns))
         vectors = chain.library.embedder.questions([view.text for view in question.views])
         hits = chain.search(question, vectors)
-        whole = enough_signs(question, hits, chain.library, vectors, chain.elsewhere)
+        whole: Mapping[str, float] = {}
         if weights is None or chain.judge is None:
+            whole = enough_signs(question, hits, chain.library, vectors, chain.elsewhere)
             rarity = {token: chain.library.rarity(token) for token in tokens(question.standalone)}
             rows: list[Mapping[str, float]] = [statement_signs(question, hit, rarity) for hit in hits]
         else:

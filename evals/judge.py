@@ -26,21 +26,37 @@ from index.judge import LONGEST, WEIGHTS, seal
 
 LAYERS = 6
 PIECES = 15_000
-STEPS, BATCH, RATE, WARM_UP = 3_000, 32, 2e-4, 0.03
+BATCH, WARM_UP = 32, 0.03
 # Within so many batches examples of like length go together, so that little is padding.
 WINDOW = 8
-# The share of easy examples, at the first step and at the last.
-EASY = (0.8, 0.2)
 
 
-def make(chain: Chain, pairs: Sequence[Pair], out: Path = WEIGHTS, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-    """Mines examples for `pairs` in the library of `chain`, trains the judge on them and writes it into `out`, sealed; what is there is replaced."""
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long to train, in batches, at which learning rate, and the share of easy examples at the first step and at the last."""
+
+    steps: int
+    rate: float
+    easy: tuple[float, float]
+
+
+FIRST = Course(3_000, 2e-4, (0.8, 0.2))
+FURTHER = Course(1_500, 1e-4, (0.2, 0.2))
+
+
+def make(
+    chain: Chain, pairs: Sequence[Pair], out: Path = WEIGHTS, *, further: bool = False, progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Mines examples for `pairs` in the library of `chain`, trains the judge on them and writes it into `out`, sealed; what is there is replaced.
+
+    It begins with the lower layers of the encoder and the course `FIRST`; `further` goes on from the weights in `out` with `FURTHER`.
+    """
     mined = examples(chain, pairs, progress=progress)
-    encoder = e5.folder(chain.library.folder / "models")
     with TemporaryDirectory() as folder:
-        start, made = Path(folder) / "base", Path(folder) / "judge"
-        base(encoder, start, [*(text.text for text in chain.library.texts.values()), *(pair.question for pair in pairs)])
-        train(mined, start, made)
+        start, made = out if further else Path(folder) / "base", Path(folder) / "judge"
+        if not further:
+            base(e5.folder(chain.library.folder / "models"), start, [*(text.text for text in chain.library.texts.values()), *(pair.question for pair in pairs)])
+        train(mined, start, made, FURTHER if further else FIRST)
         out.mkdir(exist_ok=True)
         for name in (
             "config.json",
@@ -88,15 +104,15 @@ def base(encoder: Path, out: Path, texts: Iterable[str]) -> None:
     (out / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
-def curriculum(mined: Sequence[Example], steps: int, seed: int = 0) -> list[Example]:
-    """`steps` batches of examples, in order: an easy one is a right statement, or a statement of another question; the others are of `mined`."""
+def curriculum(mined: Sequence[Example], course: Course, seed: int = 0) -> list[Example]:
+    """The batches of `course`, in order: an easy example is a right statement, or a statement of another question; the others are of `mined`."""
     choose = random.Random(seed)
     right = [example for example in mined if example.label]
     hard: list[Example] = []
     planned = []
-    for at in range(steps * BATCH):
-        easy = EASY[0] + (EASY[1] - EASY[0]) * at / (steps * BATCH)
-        if choose.random() < easy:
+    total = course.steps * BATCH
+    for at in range(total):
+        if choose.random() < course.easy[0] + (course.easy[1] - course.easy[0]) * at / total:
             example = choose.choice(right)
             planned.append(example if choose.random() < 0.5 else replace(example, statement=choose.choice(mined).statement, label=0.0))
         else:
@@ -110,8 +126,8 @@ def curriculum(mined: Sequence[Example], steps: int, seed: int = 0) -> list[Exam
     return [example for batch in batches for example in batch]
 
 
-def train(mined: Sequence[Example], start: Path, out: Path, *, steps: int | None = None, seed: int = 0) -> None:
-    """Fine-tunes the base in the folder `start` on the examples `mined` and writes the judge, in half precision, into `out`."""
+def train(mined: Sequence[Example], start: Path, out: Path, course: Course, seed: int = 0) -> None:
+    """Fine-tunes the base, or the judge, in the folder `start` on the examples `mined` and writes the judge, in half precision, into `out`."""
     import torch
     from datasets import Dataset
     from sentence_transformers import CrossEncoder
@@ -125,7 +141,7 @@ def train(mined: Sequence[Example], start: Path, out: Path, *, steps: int | None
     for name, weights in model.named_parameters():
         # Words that no example has keep their place among those that some have.
         weights.requires_grad = "word_embeddings" not in name
-    planned = curriculum(mined, steps or STEPS, seed)
+    planned = curriculum(mined, course, seed)
     columns = {
         "question": [example.question for example in planned],
         "statement": [example.statement for example in planned],
@@ -135,7 +151,7 @@ def train(mined: Sequence[Example], start: Path, out: Path, *, steps: int | None
         output_dir=str(out) + ".making",
         num_train_epochs=1,
         per_device_train_batch_size=BATCH,
-        learning_rate=RATE,
+        learning_rate=course.rate,
         warmup_steps=WARM_UP,
         weight_decay=0.01,
         save_strategy="no",
@@ -198,13 +214,13 @@ def measure(
     for done, (question, pair) in enumerate(asked):
         progress(done, len(asked))
         found = chain.find(Ask(question))
-        odds.append((found.confidence, bool(pair and pair.right)))
+        odds.append((found.decided.confidence, bool(pair and pair.right)))
         if pair is None:
-            away.append(not found.enough)
+            away.append(not found.decided.enough)
         elif not pair.right:
-            near.append(not found.enough)
+            near.append(not found.decided.enough)
         else:
-            wrong.append(not found.enough)
+            wrong.append(not found.decided.enough)
             ranks.append(next((at for at, item in enumerate(found.evidence, 1) if set(item.statement.marks) & set(pair.right)), 0))
     progress(len(asked), len(asked))
     near_misses, outside_ones, answered = ((sum(one), len(one)) for one in (near, away, wrong))

@@ -1,6 +1,6 @@
 """The questions that the judge is trained and measured on, each with the statements that answer it, and the wrong ones mined for it.
 
-`evals/pairs/*.jsonl`: `id`, `question`, `lang`, `style` (`written`, `template` or `near_miss`), `split` (`train`, `held` or
+`evals/pairs/*.jsonl`: `id`, `question`, `lang`, `style` (`written`, `several`, `template` or `near_miss`), `split` (`train`, `held` or
 `test`, by fact), `right` (labels of the statements that answer it; none in a near miss) and `near` (labels on the same
 matter: neither right nor wrong, and in a near miss what it sounds like).
 """
@@ -27,6 +27,8 @@ from index.words import fold
 
 PAIRS = Path(__file__).parent / "pairs"
 DEEP = 30
+# Of the statements that each answer a part of a question, so many are shown to the judge.
+SEVERAL = 4
 # Bodies of other places, put in the stead of a name that a statement is about.
 ELSEWHERE = (
     "A*STAR",
@@ -55,7 +57,7 @@ class Pair(BaseModel):
     id: str = Field(min_length=1)
     question: str = Field(min_length=1)
     lang: Lang
-    style: Literal["written", "template", "near_miss"]
+    style: Literal["written", "several", "template", "near_miss"]
     split: Split
     right: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
@@ -99,11 +101,11 @@ def load(folder: Path = PAIRS) -> tuple[Pair, ...]:
 
 def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Example]:
     """What the judge learns from: for each question a right statement in its language, now and then one in the other, and wrong ones from
-    among those that the search takes for right: two of the first five, one further down, one in the other language. A near miss
-    gives wrong ones alone: the statement that it sounds like, the first two found and one further down.
+    among those that the search takes for right: two of the first five and one further down. A near miss gives wrong ones alone: the statement
+    that it sounds like, the first two found and one further down.
 
-    Of the statements that carry a label the one that the encoder finds nearest counts, since a fact may be told in two sentences of
-    which one answers; the others, and those on the same matter, are left out.
+    Of the statements that carry one of the labels the one that the encoder finds nearest counts, since a fact may be told in two sentences of
+    which one answers; of a question that several answer, each a part, the nearest of each label. The others, and those on the same matter, are left out.
     """
     choose = random.Random(seed)
     told: dict[str, list[_Told]] = {}
@@ -123,15 +125,14 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
             sounding = [*nearest(pair.near, pair.lang), *(hit.statement.text for hit in [*hits[:2], *choose.sample(hits[2:12], min(1, len(hits[2:12])))])]
             found += [Example(pair.question, statement, 0.0) for statement in dict.fromkeys(sounding)]
             continue
-        right = nearest(pair.right, pair.lang)
+        asked_for = [(label,) for label in choose.sample(pair.right, min(SEVERAL, len(pair.right)))] if pair.style == "several" else [pair.right]
+        right = list(dict.fromkeys(statement for labels in asked_for for statement in nearest(labels, pair.lang)))
         if choose.random() < 0.25:
             right += nearest(pair.right, "zh" if pair.lang == "en" else "en")
         found += [Example(pair.question, statement, 1.0) for statement in right]
         found += [Example(question, right[0], 0.0) for question in _missing(chain, pair.question, right[0], choose) if choose.random() < 0.6] if right else []
         wrong = [hit for hit in hits if not related & set(hit.statement.marks)]
-        same = [hit for hit in wrong if hit.text.lang == pair.lang]
-        other = [hit for hit in wrong if hit.text.lang != pair.lang]
-        chosen = choose.sample(same[:5], min(2, len(same[:5]))) + choose.sample(same[5:], min(1, len(same[5:]))) + other[: choose.random() < 0.4]
+        chosen = choose.sample(wrong[:5], min(2, len(wrong[:5]))) + choose.sample(wrong[5:], min(1, len(wrong[5:])))
         found += [Example(pair.question, hit.statement.text, 0.0) for hit in chosen]
     progress(len(pairs), len(pairs))
     return found

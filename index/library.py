@@ -107,6 +107,14 @@ class Library:
         """The chunks of a text, in order."""
         return self._chunks.get(text_id, [])
 
+    def chunk_of(self, identifier: str) -> Chunk:
+        """The chunk that holds the statement with this id; raises `KeyError` where the library does not hold it."""
+        text_id, number = statement_place(identifier)
+        for chunk in self._chunks.get(text_id, []):
+            if chunk.first <= number < chunk.last:
+                return chunk
+        raise KeyError(identifier)
+
     def statement(self, identifier: str) -> Statement | None:
         """The statement with this id, if the library holds it."""
         text_id, number = statement_place(identifier)

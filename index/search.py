@@ -12,6 +12,8 @@ from index.embedder import Vectors
 from index.library import Library, Shelf
 
 STATEMENTS, CHUNKS = 40, 15
+# The signals that are added up, each by its weight.
+SIGNALS = ("meaning_statement", "words_statement", "meaning_chunk", "words_chunk", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each signal counts; fitted on development questions. `other_language` multiplies a statement in the other language."""
+    """How much each of `SIGNALS` counts; fitted on development questions. `other_language` multiplies a statement in the other language."""
 
     meaning_statement: float = 1.0
     words_statement: float = 0.8
@@ -58,9 +60,8 @@ class Weights:
     other_language: float = 0.75
 
     def score(self, signals: Mapping[str, float]) -> float:
-        """The signals, added."""
-        names = ("meaning_statement", "words_statement", "meaning_chunk", "words_chunk", "name")
-        added = sum(float(getattr(self, name)) * signals[name] for name in names)
+        """The sum of `SIGNALS`, each by its weight; for a statement in the other language (the signal `other_language`) times its factor."""
+        added = sum(float(getattr(self, name)) * signals[name] for name in SIGNALS)
         return added * self.other_language if signals["other_language"] else added
 
 
@@ -158,8 +159,7 @@ def _twin(library: Library, hit: Hit, filters: Filters) -> Hit:
     statement = text.statements[number]
     if not (filters.admits(text) and filters.admits_statement(statement)):
         return hit
-    chunk = next(chunk for chunk in library.chunks_of(text_id) if chunk.first <= number < chunk.last)
-    return Hit(text, chunk, statement, number, 0.0, hit.signals | {"other_language": 0.0})
+    return Hit(text, library.chunk_of(identifier), statement, number, 0.0, hit.signals | {"other_language": 0.0})
 
 
 def _chunks(library: Library, statements: list[str], chunk_ids: list[str]) -> list[Chunk]:
@@ -170,10 +170,9 @@ def _chunks(library: Library, statements: list[str], chunk_ids: list[str]) -> li
         if chunk:
             found[chunk.id] = chunk
     for identifier in statements:
-        text_id, _, number = identifier.rpartition(":")
-        for chunk in library.chunks_of(text_id):
-            if chunk.first <= int(number) < chunk.last:
-                found[chunk.id] = chunk
+        if library.statement(identifier):  # an index that another process changes may be ahead of the texts held here
+            chunk = library.chunk_of(identifier)
+            found[chunk.id] = chunk
     return list(found.values())
 
 

@@ -174,6 +174,7 @@ def doctor() -> None:
     import platform
 
     from assistant.build import build, open_index
+    from assistant.evidence import load_weights
     from assistant.settings import load
     from index.judge import Judge, JudgeError
 
@@ -202,11 +203,10 @@ def doctor() -> None:
         line("index", False, str(error), "hkai ingest --rebuild")
     judge = Judge()
     try:
-        if settings.judge == "on":
-            judge.load()
-            line("judge", True, judge.name)
-        else:
-            line("judge", True, "switched off by HKAI_JUDGE: questions that sound known but are not are answered")
+        judge.load()
+        unfitted = not load_weights(settings.embedder).statement_judged
+        without = "switched off by HKAI_JUDGE" if settings.judge == "off" else f"not used: no weights are fitted for {settings.embedder}" if unfitted else ""
+        line("judge", True, f"{without}; questions that sound known but are not are answered" if without else judge.name)
     except JudgeError as error:
         line("judge", False, str(error), "git checkout index/judge_weights")
     if settings.model and not settings.writes:

@@ -12,6 +12,7 @@ from ui.terminal import Mode, bar, err, opened, out
 
 if TYPE_CHECKING:
     from assistant.build import Parts
+    from assistant.chain import Chain
     from evals.run import Result
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure retrieval and answers on question sets.")
@@ -95,30 +96,22 @@ def eval_retrieval(
 
 @evaluate.command("judge")
 def eval_judge(
-    train: Annotated[bool, typer.Option("--train", help="Train it anew from evals/pairs first, and write its weights (45 minutes on 2 cores).")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Train it anew from evals/pairs first, and write its weights (over an hour on 2 cores).")] = False,
+    further: Annotated[bool, typer.Option("--further", help="Train the present weights further first, and write them (45 minutes on 2 cores).")] = False,
 ) -> None:
     """Measure the judge on questions about facts it was not trained on, beside the same without it."""
-    import copy
-
     from assistant.build import build, open_index
-    from assistant.errors import NotReady
     from assistant.settings import load
     from evals import cases, judge, pairs, report
-    from index.judge import Judge, JudgeError
 
     questions = pairs.load()
     parts = build(load().model_copy(update={"judge": "off"}))
     open_index(parts)
-    if train:
+    if train or further:
         with bar("Mining") as mining:
-            judge.make(parts.chain, [pair for pair in questions if pair.split == "train"], progress=mining)
+            judge.make(parts.chain, [pair for pair in questions if pair.split == "train"], further=further, progress=mining)
         err.print("Trained. Run `hkai eval fit` next: its weights go with the judge's.")
-    judged = copy.copy(parts.chain)
-    judged.judge = Judge()
-    try:
-        judged.judge.load()
-    except JudgeError as error:
-        raise NotReady(str(error)) from error
+    judged = _with_judge(parts.chain)
     outside = [case.question for case in cases.load(cases.SETS / "declined.jsonl") if case.kind == "offtopic" and case.split == "test"]
     measured = []
     for name, chain in (("with the judge", judged), ("without it", parts.chain)):
@@ -138,7 +131,7 @@ def eval_fit() -> None:
     sets = cases.load_all(sorted(cases.SETS.glob("*.jsonl")))
     name = parts.settings.embedder
     with bar("Asking") as progress:
-        fit.write(name, name == DEFAULT, fit.fit(parts.chain, sets, pairs.load(), load_weights(name), progress))
+        fit.write(name, name == DEFAULT, fit.fit(_with_judge(parts.chain), sets, pairs.load(), load_weights(name), progress))
 
 
 def bench(
@@ -154,6 +147,22 @@ def bench(
     with bar("Asking") as progress:
         measured = bench.bench(parts.chain, asked, rounds=rounds, texts=texts, scale=scale, progress=progress)
     out.print(report.bench_table(measured), soft_wrap=False)
+
+
+def _with_judge(chain: Chain) -> Chain:
+    """The chain with the judge, also where there are no weights for it yet; raises `NotReady`."""
+    import copy
+
+    from assistant.errors import NotReady
+    from index.judge import Judge, JudgeError
+
+    judged = copy.copy(chain)
+    judged.judge = Judge()
+    try:
+        judged.judge.load()
+    except JudgeError as error:
+        raise NotReady(str(error)) from error
+    return judged
 
 
 def _evaluated(parts: Parts, sets: list[Path], mode: Mode) -> list[Result]:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 
 import pytest
 from langchain_core.runnables import Runnable
 
-from assistant.chain import DROPPED, FELL_BACK, MAX_QUESTION, SURER, UNSUPPORTED, Ask, Chain
+from assistant import quotes
+from assistant.chain import DROPPED, FELL_BACK, MAX_QUESTION, OUTDATED, SURER, UNSUPPORTED, Ask, Chain
 from assistant.errors import BadInput
 from assistant.evidence import load_weights
 from assistant.model import ModelWriter
@@ -14,6 +16,7 @@ from assistant.quotes import NOT_FOUND
 from assistant.records import Answer, Event, Turn
 from index.judge import Judge
 from index.library import Library
+from index.search import Filters
 from tests.model_server import ModelServer, Reply, evidence_of, first_two
 
 SMALL_MODEL = os.environ.get("HKAI_TEST_LLM_URL", "")
@@ -165,6 +168,24 @@ def test_the_model_mode_without_a_model_is_refused(chain: Chain) -> None:
 @pytest.mark.parametrize("question", ["<script>alert(1)</script>", "Cyberport " * 380, "\x00Cyberport?", "😀", "[1][2][3]", "數" * 3000, "?" * 50])
 def test_any_question_has_an_answer(chain: Chain, library: Library, question: str) -> None:
     _holds(chain.ask(Ask(question)), library)
+
+
+def test_filters_that_leave_nothing_are_said_to(chain: Chain) -> None:
+    answer = chain.ask(Ask("What is Cyberport?", filters=Filters(topic="astronomy")))
+    assert (answer.status, answer.text, answer.citations) == ("not_found", quotes.NOTHING_LEFT["en"], ())
+
+
+def test_an_answer_about_the_present_says_when_it_is_old(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Later(date):
+        @classmethod
+        def today(cls) -> date:
+            return date(2040, 1, 1)
+
+    monkeypatch.setattr("assistant.chain.date", Later)
+    answer = chain.ask(Ask("What is the AI Subsidy Scheme's latest budget?"))
+    newest = max(citation.as_of for citation in answer.citations)
+    assert answer.warnings == (OUTDATED["en"].format(date=newest),)
+    assert chain.ask(Ask("What was the AI Subsidy Scheme's budget in 2024?")).warnings == ()
 
 
 def test_no_more_statements_are_cited_than_asked_for(chain: Chain) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from assistant.chain import Ask, Chain
-from assistant.evidence import JUDGED, WEIGHTS, Weights, confidence, everyday, gather, judged_signs, load_weights, rank, reorder, statement_signs
+from assistant.evidence import JUDGED, WEIGHTS, Weights, confidence, everyday, gather, judged_signs, load_weights, outdated, rank, reorder, statement_signs
 from assistant.question import Names, language, understand
-from assistant.records import Period, Question
+from assistant.records import Evidence, Period, Question
 from index.embedder import DEFAULT, MINILM
 from index.judge import Judge
 from index.library import Library
@@ -47,7 +48,12 @@ def test_of_texts_that_tell_the_same_the_one_that_fits_best_is_kept(library: Lib
     ranked = rank(question, [other, *hits], library, load_weights(library.embedder.name))
     assert hit.id in [one.id for one in ranked]
     assert other.id not in [one.id for one in ranked]
-    assert len(ranked) < len(hits) + 1
+    told: dict[tuple[str, ...], set[str]] = {}
+    for one in ranked:
+        if one.statement.marks:
+            told.setdefault((one.text.lang, *one.statement.marks), set()).add(one.text.id)
+    assert told
+    assert all(len(texts) == 1 for texts in told.values())
 
 
 def test_the_judge_reorders_the_best_dozen_and_leaves_the_others_behind(library: Library, judge: Judge) -> None:
@@ -99,6 +105,25 @@ def _approvals(library: Library) -> list[Hit]:
     return [Hit(text, library.chunks_of(text.id)[0], text.statements[at], at, 5.0 - 0.01 * place) for place, at in enumerate(found)]
 
 
+@pytest.mark.parametrize(
+    ("dates", "old"),
+    [
+        (("2023", "2024-06-01"), "2024-06-01"),
+        (("2024",), "2024"),
+        (("2025",), ""),
+        (("2025-11",), ""),
+        (("2025-10-31", ""), "2025-10-31"),
+        (("2026-10-01", "2020"), ""),
+        (("",), ""),
+        ((), ""),
+    ],
+)
+def test_statements_older_than_a_year_are_outdated(library: Library, dates: tuple[str, ...], old: str) -> None:
+    (hit, *_) = _hits(library, _question("Cyberport", library))
+    cited = [Evidence(at, hit.text, hit.chunk, replace(hit.statement, as_of=as_of), 1.0) for at, as_of in enumerate(dates)]
+    assert outdated(cited, date(2026, 11, 22)) == old
+
+
 def test_of_a_series_the_newest_leads(library: Library) -> None:
     question = Question("How many projects?", "How many projects?", (View("How many projects?"),), "en")
     evidence = gather(question, _approvals(library), 9)
@@ -136,7 +161,7 @@ def test_a_statement_far_behind_does_not_lead_for_being_new(library: Library) ->
 )
 def test_what_the_texts_say_is_enough(chain: Chain, question: str) -> None:
     found = chain.find(Ask(question))
-    assert found.enough, found.confidence
+    assert found.decided.enough, found.decided.confidence
 
 
 @pytest.mark.parametrize(
@@ -145,8 +170,8 @@ def test_what_the_texts_say_is_enough(chain: Chain, question: str) -> None:
 )
 def test_what_the_texts_do_not_say_is_not_enough(chain: Chain, question: str) -> None:
     found = chain.find(Ask(question))
-    assert not found.enough, found.confidence
-    assert 0 <= found.confidence <= 1
+    assert not found.decided.enough, found.decided.confidence
+    assert 0 <= found.decided.confidence <= 1
 
 
 def test_confidence_is_a_probability_however_far_the_signs_go() -> None:

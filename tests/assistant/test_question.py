@@ -118,6 +118,8 @@ def test_a_time_counted_from_today(text: str, time: Period) -> None:
         ("有哪些獨角獸？", "list"),
         ("What is the difference between Cyberport and the Science Park?", "compare"),
         ("數碼港同科學園有咩分別？", "compare"),
+        ("Give me a timeline of Cyberport", "timeline"),
+        ("數碼港的歷程", "timeline"),
         ("What is Cyberport?", "about"),
         ("介紹數碼港", "about"),
         ("Who may apply for the scheme?", "fact"),
@@ -125,6 +127,25 @@ def test_a_time_counted_from_today(text: str, time: Period) -> None:
 )
 def test_the_form_of_answer_that_a_question_calls_for(text: str, form: str) -> None:
     assert kind(text, NAMES.find(text)) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("What is the difference between Cyberport and the AISC?", ("Cyberport", "AISC")),
+        ("數碼港同人工智能資助計劃有咩分別？", ("數碼港", "人工智能資助計劃")),
+        ("Cyberport or the AISC, who pays more?", ("Cyberport", "AISC")),
+        ("Do Cyberport and the AI Subsidy Scheme each have an office?", ("Cyberport", "AI Subsidy Scheme")),
+        ("Zhipu or MiniMax - who raised more?", ("Zhipu", "MiniMax")),
+        ("Is there a shuttle bus from Cyberport to the AISC?", ()),
+        ("What is the difference between Cyberport and other places?", ()),
+        ("Who runs Cyberport?", ()),
+    ],
+)
+def test_the_things_that_a_question_compares(text: str, sides: tuple[str, ...]) -> None:
+    question = understand(text, (), NAMES)
+    assert tuple(side.name for side in question.sides) == sides
+    assert question.kind == "compare" or not sides
 
 
 # Alone and in a conversation

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.quotes import MOST, NOT_FOUND, choose, not_found, write
-from assistant.records import Evidence, Question
+from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, not_found, write
+from assistant.records import Evidence, Question, Side
 from index.library import Library
 from index.search import View, search
 
@@ -19,7 +19,7 @@ def _evidence(library: Library, query: str, k: int = 12) -> tuple[Evidence, ...]
     return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, hit.score) for number, hit in enumerate(hits, 1))
 
 
-@pytest.mark.parametrize("kind", ["fact", "figure", "list", "compare", "about"])
+@pytest.mark.parametrize("kind", ["fact", "figure", "list", "timeline", "compare", "about"])
 def test_an_answer_is_made_of_exact_statements_each_with_its_number(library: Library, kind: str) -> None:
     evidence = _evidence(library, "What does the AI Subsidy Scheme pay for?")
     draft = write(_question("What does the AI Subsidy Scheme pay for?", kind=kind), evidence)
@@ -42,9 +42,42 @@ def test_a_list_is_written_as_one(library: Library) -> None:
 def test_two_things_that_are_compared_both_have_their_say(library: Library) -> None:
     evidence = _evidence(library, "AI Subsidy Scheme and AI Supercomputing Centre") + _evidence(library, "AI Supercomputing Centre capacity")
     evidence = tuple(replace(item, number=number) for number, item in enumerate(evidence, 1))
-    names = ("ai-subsidy-scheme", "ai-supercomputing-centre")
-    chosen = choose(_question("What is the difference?", kind="compare", names=names), evidence)
+    sides = (Side("AI Subsidy Scheme", ("ai-subsidy-scheme",)), Side("Supercomputing Centre", ("ai-supercomputing-centre",)))
+    question = _question("What is the difference?", kind="compare", sides=sides)
+    chosen = choose(question, evidence)
     assert {"ai-subsidy-scheme.en", "ai-supercomputing-centre.en"} <= {item.text.id for item in chosen}
+    text = "".join(map(str, write(question, evidence).sentences))
+    leading, _, table = text.partition("| AI Subsidy Scheme | Supercomputing Centre |\n| --- | --- |\n")
+    rows = [row.split("|")[1:3] for row in table.splitlines()]
+    assert len(rows) > 1
+    assert all("Supercomputing Centre" not in first and "AI Subsidy Scheme" not in second for first, second in rows)
+    assert any(first.strip() for first, _ in rows)
+    assert any(second.strip() for _, second in rows)
+    assert all(item.statement.text in text for item in chosen)
+    assert leading == "" or leading.endswith("\n\n")
+
+
+def test_what_speaks_of_both_things_compared_stands_before_the_table(library: Library) -> None:
+    evidence = _evidence(library, "AI Supercomputing Centre")
+    both = replace(evidence[0], statement=replace(evidence[0].statement, text="The Scheme pays for time at the Centre."))
+    one, other = (
+        replace(evidence[0], number=at, statement=replace(evidence[0].statement, text=said)) for at, said in ((2, "The Scheme pays."), (3, "The Centre runs."))
+    )
+    question = _question("Scheme or Centre?", kind="compare", sides=(Side("Scheme"), Side("Centre")))
+    assert "".join(map(str, write(question, (both, one, other)).sentences)) == (
+        "The Scheme pays for time at the Centre. [1]\n\n| Scheme | Centre |\n| --- | --- |\n| The Scheme pays. [2] | The Centre runs. [3]"
+    )
+    table = write(question, (one, replace(one, number=4), other)).sentences
+    assert "".join(map(str, table)).splitlines()[2:] == ["| The Scheme pays. [2] | The Centre runs. [3] |", "| The Scheme pays. [4]"]
+    unfit = replace(other, statement=replace(other.statement, text="The Centre | runs."))
+    assert "---" not in "".join(map(str, write(question, (one, unfit)).sentences))
+
+
+def test_a_timeline_goes_by_date(library: Library) -> None:
+    chosen = choose(_question("Timeline of Cyberport?", kind="timeline"), _evidence(library, "Cyberport"))
+    dates = [item.statement.as_of for item in chosen]
+    assert dates == sorted(dates)
+    assert len(set(dates)) > 1
 
 
 def test_statements_about_a_subject_stand_in_the_order_of_their_text(library: Library) -> None:
@@ -64,3 +97,5 @@ def test_what_is_not_found_is_said_with_what_is_near(library: Library) -> None:
     assert evidence[0].text.title in english
     chinese = not_found(replace(_question("斑馬？"), lang="zh"), ())
     assert chinese == NOT_FOUND["zh"]
+    assert not_found(_question("Zebras?"), (), narrowed=True) == NOTHING_LEFT["en"]
+    assert not_found(_question("Zebras?"), evidence, narrowed=True) == english

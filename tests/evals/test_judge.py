@@ -9,7 +9,7 @@ import pytest
 from assistant.chain import Chain
 from assistant.evidence import load_weights
 from evals import judge as training
-from evals.judge import LAYERS, Measured, base, measure, train
+from evals.judge import LAYERS, Course, Measured, base, measure, train
 from evals.pairs import Example, Pair
 from index import e5
 from index.judge import Judge, seal
@@ -34,7 +34,7 @@ def test_training_teaches_and_what_it_writes_is_a_judge(start: Path, tmp_path: P
     cats, dogs = "The cat sat on the mat.", "Dogs bark at night."
     mined = [Example("What did the cat do?", cats, 1.0), Example("What did the cat do?", dogs, 0.0)] * 32
     mined += [Example("When do dogs bark?", dogs, 1.0), Example("When do dogs bark?", cats, 0.0)] * 32
-    train(mined, start, tmp_path / "made", steps=40)
+    train(mined, start, tmp_path / "made", Course(40, 2e-4, (0.8, 0.2)))
     seal(tmp_path / "made")
     trained = Judge(tmp_path / "made", exact=True)
     assert int(np.argmax(trained.scores("What did the cat do?", [dogs, cats]))) == 1
@@ -65,9 +65,13 @@ def test_figures_of_what_was_measured() -> None:
 
 
 def test_training_anew_replaces_the_weights_and_seals_them(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "STEPS", 1)
+    monkeypatch.setattr(training, "FIRST", Course(1, 2e-4, (0.8, 0.2)))
+    monkeypatch.setattr(training, "FURTHER", Course(1, 1e-4, (0.2, 0.2)))
     statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
     pair = Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="train", right=statement.marks)
     training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path)
-    assert Judge(tmp_path).present
-    assert np.isfinite(Judge(tmp_path).scores("What is it?", ["A scheme."])).all()
+    first = Judge(tmp_path, exact=True).scores("What is it?", ["A scheme."])
+    training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path, further=True)
+    second = Judge(tmp_path, exact=True).scores("What is it?", ["A scheme."])
+    assert first == pytest.approx(second, abs=1)
+    assert first != second

@@ -69,6 +69,19 @@ def test_a_line_that_is_no_pair_is_named(tmp_path: Path, line: str, said: str) -
         load(tmp_path)
 
 
+def test_of_a_question_that_several_statements_answer_each_is_right(library: Library) -> None:
+    chain = Chain(library, load_weights(library.embedder.name))
+    told = {mark: s.text for s in next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements for mark in s.marks[:1]}
+    labels = tuple(told)[:3]
+    assert len(labels) > 1
+    asked = {"id": "a", "question": "What is there to know?", "lang": "en", "split": "train", "right": labels}
+    several = examples(chain, [Pair(style="several", **asked)])
+    one = examples(chain, [Pair(style="written", **asked)])
+    assert len({example.statement for example in several if example.label == 1}) > len(
+        {e.statement for e in one if e.label == 1 and e.statement in told.values()}
+    )
+
+
 def test_an_id_used_twice_is_named(tmp_path: Path) -> None:
     line = '{"id": "a", "question": "b", "lang": "en", "style": "near_miss", "split": "train"}\n'
     (tmp_path / "train.jsonl").write_text(line * 2, encoding="utf-8")

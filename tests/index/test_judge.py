@@ -45,11 +45,11 @@ def test_a_score_does_not_depend_on_the_company(judge: Judge) -> None:
     assert alone == pytest.approx(among, abs=0.35)  # activations are rounded to 8 bits by batch
 
 
-def test_rounding_to_8_bits_keeps_the_best_first(judge: Judge) -> None:
+def test_rounding_to_8_bits_changes_little(judge: Judge) -> None:
     question = "What share of the computing bill does the AI Subsidy Scheme pay?"
     exact, rounded = Judge(exact=True).scores(question, STATEMENTS), judge.scores(question, STATEMENTS)
     assert int(np.argmax(exact)) == int(np.argmax(rounded))
-    assert np.abs(exact - rounded).max() < 1.5
+    assert np.abs(exact - rounded).max() < 0.8
 
 
 HOSTILE = ["", " ", "x" * 100_000, "七" * 50_000, "😀🇭🇰", "שלום עולם", "\u202e\u200b", "\x00\x01", "<script>alert(1)</script>", "ありがとう", "a\nb\tc"]

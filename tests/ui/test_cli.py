@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from assistant.evidence import Weights
 from index.embedder import MINILM
 from tests.conftest import ARTICLE
 from tests.hkai_process import Server, hkai
@@ -240,6 +241,13 @@ def test_the_doctor_says_that_the_judge_is_off(run: Run, data: Path, monkeypatch
     said = run("doctor")
     assert said.status == 0
     assert "judge: switched off by HKAI_JUDGE" in said.out
+
+
+def test_the_doctor_says_that_an_embedder_has_no_weights_for_the_judge(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant.evidence.load_weights", lambda embedder: Weights({}, {}, 0.5, 0.8))
+    said = run("doctor")
+    assert said.status == 0
+    assert "judge: not used: no weights are fitted for" in said.out
 
 
 def test_every_command_helps(run: Run) -> None:

@@ -98,6 +98,17 @@ def test_lists_and_paragraphs_become_html() -> None:
     assert [tag for tag in _Reader(html).tags if tag != "a"] == ["div", "p", "ul", "li", "li", "p"]
 
 
+def test_a_table_becomes_one_and_each_cell_names_its_column() -> None:
+    html = answer_html("Both. [1]\n\n| A<b> | B |\n| --- | --- |\n| one [2] | two [3] |\n|  | three [4]", 1, phrases=ENGLISH)
+    assert html.count("<table") == html.count("</table>") == 1
+    assert html.count("<tr>") == 3
+    assert html.count('data-side="B"') == 2
+    assert "A<b>" not in html
+    assert ("data-side", "A<b>") in _Reader(html).attributes
+    assert "---" not in html
+    assert 'href="#source-1-4"' in html
+
+
 def test_warnings_and_the_question_searched_for_are_shown() -> None:
     html = answer_html("One. [1]", 1, searched="How much is <b>it</b>?", warnings=["Left <i>out</i>."], phrases=ENGLISH)
     assert f"{ENGLISH.searched_for}: How much is <b>it</b>?" in _Reader(html).text
@@ -105,12 +116,18 @@ def test_warnings_and_the_question_searched_for_are_shown() -> None:
     assert not {"b", "i"} & set(_Reader(html).tags)
 
 
-@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from([*HOSTILE, "[1]", "[23]", "[1234]", "\n- ", "\n\n"]), max_size=4).map(" ".join)), st.booleans())
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.lists(st.sampled_from([*HOSTILE, "[1]", "[23]", "[1234]", "\n- ", "\n\n", "\n| a | b |\n| --- | --- |\n", "\n| "]), max_size=5).map(" ".join),
+    ),
+    st.booleans(),
+)
 def test_nothing_in_an_answer_is_live_but_its_chips(text: str, warned: bool) -> None:
     read = _Reader(answer_html(text, 3, searched=text, warnings=[text] if warned else [], phrases=ENGLISH))
-    assert set(read.tags) <= {"div", "p", "ul", "li", "a", "br"}
+    assert set(read.tags) <= {"div", "p", "ul", "li", "a", "br", "table", "thead", "tbody", "tr", "th", "td"}
     for name, value in read.attributes:
-        assert name in ("class", "href", "aria-label")
+        assert name in ("class", "href", "aria-label", "scope", "data-side")
         assert name != "href" or re.fullmatch(r"#source-3-\d{1,3}", value)
 
 

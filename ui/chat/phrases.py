@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assistant.manners import EXAMPLES
 from corpus.text import Lang
 
 
@@ -59,14 +60,7 @@ ENGLISH = Phrases(
     mode_quotes="Answers are quoted word for word from the sources. Set HKAI_MODEL and OPENAI_BASE_URL to have a language model write them.",
     mode_model="Answers are written by {model} and checked against the sources sentence by sentence.",
     kinds={"official": "official", "established": "press and others", "copy": "seen as a copy", "own": "your own"},
-    examples=(
-        "What does the AI Subsidy Scheme pay for?",
-        "How powerful is Cyberport's AI Supercomputing Centre?",
-        "What is the difference between NIFS and NIAS?",
-        "Which law in Hong Kong applies to AI?",
-        "How are public hospitals using AI?",
-        "How many people came under the Top Talent Pass Scheme?",
-    ),
+    examples=EXAMPLES["en"],
 )
 
 CHINESE = Phrases(
@@ -92,14 +86,7 @@ CHINESE = Phrases(
     mode_quotes="答案逐字引用資料原句。設定 HKAI_MODEL 及 OPENAI_BASE_URL 後，可由語言模型撰寫。",
     mode_model="答案由 {model} 撰寫，並逐句與出處核對。",
     kinds={"official": "官方", "established": "媒體及其他", "copy": "見於轉載", "own": "自己的文件"},
-    examples=(
-        "人工智能資助計劃資助甚麼？",
-        "數碼港超算中心有幾多算力？",
-        "新型工業化資助計劃同新型工業加速計劃有咩分別？",
-        "香港有沒有專門規管人工智能的法例？",
-        "公立醫院點樣應用人工智能？",
-        "高才通批咗幾多宗申請？",
-    ),
+    examples=EXAMPLES["zh"],
 )
 
 PHRASES: dict[Lang, Phrases] = {"en": ENGLISH, "zh": CHINESE}

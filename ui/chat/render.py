@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise, zip_longest
 from urllib.parse import urlparse
 
 from assistant.records import Answer, Citation
@@ -14,6 +15,7 @@ from ui.chat.phrases import Phrases
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~$>:=^.@-]")
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _BULLET = re.compile(r"^[-*] ")
+_RULE = re.compile(r"^\|(?: *:?-+:? *\|)+$")
 
 
 def plain(text: str) -> str:
@@ -35,7 +37,16 @@ def answer_html(text: str, number: int, *, searched: str = "", warnings: Sequenc
     if searched:
         parts.append(f'<div class="searched">{phrases.searched_for}: {plain(searched)}</div>')
     items: list[str] = []
-    for line in [*text.splitlines(), ""]:
+    lines = text.splitlines()
+    table = next((at for at, (line, rule) in enumerate(pairwise(lines)) if line.startswith("| ") and _RULE.match(rule)), None)
+    rows: list[str] = []
+    for at, line in enumerate([*lines, ""]):
+        if table is not None and at >= table and line.startswith("|"):
+            rows.append(line)
+            continue
+        if rows:
+            parts.append(_table(rows, number))
+            rows = []
         if _BULLET.match(line):
             items.append(f"<li>{_chips(line[2:], number)}</li>")
             continue
@@ -63,6 +74,18 @@ def sources_html(answers: Sequence[tuple[int, Sequence[Citation]]], texts: dict[
 def cited(answer: Answer) -> Sequence[Citation]:
     """The citations of an answer, in order of number."""
     return sorted(answer.citations, key=lambda citation: citation.number)
+
+
+def _table(lines: Sequence[str], number: int) -> str:
+    """A Markdown table, its head in the first line; each cell names its column too, for screens too narrow to set them side by side."""
+    head, _, *rows = ([cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")] for line in lines)
+    names = [plain(cell) for cell in head]
+    body = []
+    for row in rows:
+        cells = [f'<td data-side="{name}">{_chips(cell, number)}</td>' for name, cell in zip_longest(names, row[: len(names)], fillvalue="")]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    columns = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return f'<table class="sides"><thead><tr>{columns}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
 
 def _chips(line: str, number: int) -> str:
