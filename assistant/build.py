@@ -14,7 +14,7 @@ from assistant.settings import Settings
 from corpus.markdown import load
 from corpus.text import SourceText
 from index.embedder import Embedder, EmbedderError
-from index.judge import Judge, JudgeError
+from index.judge import Judge, JudgeError, Reranker
 from index.library import Changes, Library, LibraryError
 from index.meaning import MeaningError
 
@@ -41,6 +41,7 @@ def build(settings: Settings) -> Parts:
         library,
         weights,
         judge=judge if settings.judge == "on" and judge.present and weights.statement_judged else None,
+        reranker=Reranker(settings.reranker) if settings.reranker else None,
         writer=_writer(settings),
         settings=settings.fingerprint,
     )
@@ -51,8 +52,9 @@ def open_index(parts: Parts) -> None:
     """Loads the index for asking; raises `NotReady`, naming the command, if it is missing or stale."""
     _as_not_ready(lambda: parts.library.open(parts.corpus))
     _as_not_ready(parts.library.embedder.load)
-    if parts.chain.judge:
-        _as_not_ready(parts.chain.judge.load)
+    for model in (parts.chain.judge, parts.chain.reranker):
+        if model:
+            _as_not_ready(model.load)
 
 
 def sync_index(parts: Parts, progress: Callable[[int, int], None]) -> Changes:

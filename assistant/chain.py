@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableGenerator
 
 from assistant import cues, manners, quotes
 from assistant.errors import BadInput, ModelError
-from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder
+from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
 from assistant.prompts import NOT_FOUND
 from assistant.question import Names, language, read_as, understand
@@ -24,7 +24,7 @@ from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
 from corpus.text import Lang
 from index.embedder import Vectors
-from index.judge import Judge
+from index.judge import Judge, Reranker
 from index.library import Library
 from index.search import Filters, Hit, search
 from index.search import Weights as SearchWeights
@@ -95,11 +95,21 @@ class Found:
 
 
 class Chain:
-    """The steps in order, over one library; `judge` reorders what was found and `writer` is the language model's, if there is one."""
+    """The steps in order, over one library; `judge` and `reranker` reorder what was found and `writer` is the language model's, each if there is one."""
 
-    def __init__(self, library: Library, weights: Weights, *, judge: Judge | None = None, writer: ModelWriter | None = None, settings: str = "") -> None:
+    def __init__(
+        self,
+        library: Library,
+        weights: Weights,
+        *,
+        judge: Judge | None = None,
+        reranker: Reranker | None = None,
+        writer: ModelWriter | None = None,
+        settings: str = "",
+    ) -> None:
         self.library = library
         self.judge = judge
+        self.reranker = reranker
         self.writer = writer
         self._settings = settings
         self.weights = weights
@@ -173,6 +183,9 @@ class Chain:
             hits = [*(replace(hit, score=hits[0].score) for hit in best.values()), *(hit for hit in hits if hit.id not in best)]
         clock.lap("judge" if self.judge else "gather")
         decided = self._decide(hits, parts, signs, own=bool(filters.own))
+        if self.reranker:
+            hits = rerank(question, hits, self.reranker)
+            clock.lap("rerank")
         evidence = gather(question, hits, ask.k)
         clock.lap("gather")
         return Found(question, tuple(hits), evidence, decided, clock.laps)
@@ -348,9 +361,8 @@ class Chain:
         return tuple(NEXT[lang].format(title=title) for title in titles[:3])
 
     def _made_by(self, model: str) -> MadeBy:
-        return MadeBy(
-            model=model, embedder=self.library.embedder.name, judge=self.judge.name if self.judge else "", index=self.library.version, settings=self._settings
-        )
+        judges = " + ".join(model.name for model in (self.judge, self.reranker) if model)
+        return MadeBy(model=model, embedder=self.library.embedder.name, judge=judges, index=self.library.version, settings=self._settings)
 
 
 def _citation(item: Evidence) -> Citation:

@@ -17,7 +17,7 @@ from assistant.records import Evidence, Question
 from corpus.figures import figures
 from corpus.markdown import topic_id
 from index.embedder import Vectors
-from index.judge import Judge
+from index.judge import Judge, Reranker
 from index.library import Library
 from index.search import Hit
 from index.words import tokens
@@ -77,6 +77,14 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
     scored.sort(key=lambda hit: (-hit.score, hit.id))
     least = scored[-1].score if scored else 0.0
     return [*scored, *(replace(hit, score=least - 1 - at / 100) for at, hit in enumerate(rest))]
+
+
+def rerank(question: Question, ordered: Sequence[Hit], reranker: Reranker) -> list[Hit]:
+    """The best dozen of `ordered` in the order of another cross-encoder's scores, the first with the highest score of before, and so on."""
+    first = ordered[:JUDGED]
+    scores = reranker.scores(question.standalone, [hit.statement.text for hit in first]).tolist()
+    best = sorted(zip(first, scores, strict=True), key=lambda one: -one[1])
+    return [*(replace(hit, score=before.score) for before, (hit, _) in zip(first, best, strict=True)), *ordered[JUDGED:]]
 
 
 def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="The folder that holds everything written: the index and your own documents.")
     embedder: str = Field(DEFAULT, min_length=1, description="A sentence-transformers model or folder, in place of the one that comes with the installation.")
     judge: Literal["on", "off"] = Field("on", description="Whether the trained judge of question and statement is used.")
+    reranker: str = Field("", description="A cross-encoder that reorders the best dozen statements after the judge: a folder, or a name on the model hub.")
     chroma: str = Field("", pattern=r"^(https?://.+)?$", description="Address of a Chroma server, in place of the folder in HKAI_DATA.")
     model: str = Field("", description="The language model that writes answers, as its endpoint calls it; empty: answers are quoted.")
     model_timeout: float = Field(30, gt=0, le=3600, description="Seconds without a token after which the model is given up.")
@@ -44,7 +45,7 @@ class Settings(BaseSettings):
     @property
     def fingerprint(self) -> str:
         """A short name of the settings that can change an answer; secrets do not enter it."""
-        seen = (self.embedder, self.judge, self.model, self.openai_base_url, self.chroma)
+        seen = (self.embedder, self.judge, self.reranker, self.model, self.openai_base_url, self.chroma)
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
 
 

@@ -15,6 +15,13 @@ from corpus.figures import figures
 from index.embedder import Embedder
 from index.words import fold
 
+# Words that turn a sentence into its contrary, and not those that only look like them.
+_NEGATION = re.compile(
+    r"\b(?:not|never|neither|nor|none|cannot|without|no(?!\.? ?\d))\b|n['’]t\b"
+    r"|不(?![少過过同斷断時时僅仅但單单止論论管久])|未(?![來来])|沒有|没有|並非|并非|冇|唔|無(?![人線線障論])|无(?![人线障论])",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -30,8 +37,8 @@ def verify(draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: E
     """Judges every sentence; one that its citations do not bear out, or that cites nothing, is dropped.
 
     A sentence that is a cited statement word for word is supported. Else each figure, date and name in it must stand in
-    a statement that it cites (or in that one's title, names or date), and its meaning must be near (cosine at least
-    `nearness`). Numbers that no evidence has vanish.
+    a statement that it cites (or in that one's title, names or date), it may not deny more than they do, and its meaning must be near (cosine
+    at least `nearness`). Numbers that no evidence has vanish.
     """
     by_number = {item.number: item for item in evidence}
     verdicts: list[Verdict] = []
@@ -106,6 +113,8 @@ def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedde
     for name in names.find(sentence):
         if fold(name.written) not in said and not topics & set(name.topics):
             return f"{name.written} is not in what it cites"
+    if len(_NEGATION.findall(sentence)) > max(len(_NEGATION.findall(item.statement.text)) for item in cited):
+        return "it denies something that its source does not"
     vectors = embedder.passages([sentence, *(item.statement.text for item in cited)])
     if float(np.max(vectors[1:] @ vectors[0])) < nearness:
         return "its meaning is far from what it cites"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from evals.corrupt import shares
 from evals.metrics import wilson
 
 if TYPE_CHECKING:
     from evals.bench import Bench
+    from evals.corrupt import Tried
     from evals.gate import Line
     from evals.judge import Measured
     from evals.run import Result, Row, Summary
@@ -98,6 +100,16 @@ def judge_table(measured: Sequence[Measured]) -> Table:
     table.add_row("expected calibration error", *(f"{one.calibration_error:.3f}" for one in measured))
     for coverage in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
         table.add_row(f"risk at coverage {coverage:.0%}", *(_share(one.risk(coverage)) for one in measured))
+    return table
+
+
+def verify_table(tried: Sequence[Tried]) -> Table:
+    """What `verify` took as unsupported, by kind of change."""
+    table = _table("Verification: sentences taken as unsupported", "change", "all", "English", "Chinese")
+    by_lang = [shares(tried), shares(tried, "en"), shares(tried, "zh")]
+    for change in by_lang[0]:
+        counts = [found[change] for found in by_lang]
+        table.add_row("false alarms on sound sentences" if change == "sound" else change, *(f"{n}/{of}  {_interval(*wilson(n, of))}" for n, of in counts))
     return table
 
 

@@ -1,4 +1,4 @@
-"""How well a statement answers a question: a small cross-encoder, trained by `evals/judge.py`, its weights in `judge_weights/`."""
+"""How well a statement answers a question: a small cross-encoder, trained by `evals/judge.py`, its weights in `judge_weights/`; or another by name."""
 
 from __future__ import annotations
 
@@ -31,38 +31,24 @@ class JudgeError(Exception):
     """The judge's weights cannot be used; the message says why and what mends it."""
 
 
-class Judge:
-    """A cross-encoder over question and statement, loaded when it is first used or by `load`, once.
+class Reranker:
+    """Any cross-encoder, by its name on a model hub or its folder, loaded when it is first used or by `load`, once."""
 
-    Most of its matrices are rounded to 8 bits as it is loaded (dynamic quantisation), for speed on a CPU; `exact` leaves them as they are.
-    """
-
-    def __init__(self, folder: Path = WEIGHTS, *, exact: bool = False) -> None:
-        self.folder = folder
-        self._exact = exact
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._model: CrossEncoder | None = None
         self._loading = threading.Lock()
         self._scoring = threading.Lock()
 
-    @property
-    def present(self) -> bool:
-        """Whether there are weights."""
-        return (self.folder / CHECKSUMS).is_file()
-
-    @property
-    def name(self) -> str:
-        """A short name of the weights."""
-        return f"hkai-judge-{hashlib.sha256((self.folder / CHECKSUMS).read_bytes()).hexdigest()[:8]}" if self.present else ""
-
     def load(self) -> CrossEncoder:
-        """The model, read from disk the first time; raises `JudgeError`."""
+        """The model, read the first time; raises `JudgeError`."""
         with self._loading:
             if self._model is None:
                 self._model = self._read()
             return self._model
 
     def scores(self, question: str, statements: Sequence[str]) -> NDArray[np.float32]:
-        """For each statement the log odds that it answers the question, shape (statements,); raises `JudgeError`."""
+        """For each statement how well it answers the question, as log odds where the model gives such, shape (statements,); raises `JudgeError`."""
         if not statements:
             return np.zeros(0, dtype=np.float32)
         model = self.load()
@@ -71,8 +57,28 @@ class Judge:
             return np.asarray(model.predict(pairs, batch_size=64, show_progress_bar=False), dtype=np.float32)
 
     def _read(self) -> CrossEncoder:
+        return _cross_encoder(self.name, "Check HKAI_RERANKER: a sentence-transformers cross-encoder's folder, or its name if the model hub can be reached.")
+
+
+class Judge(Reranker):
+    """A cross-encoder over question and statement, loaded when it is first used or by `load`, once.
+
+    Most of its matrices are rounded to 8 bits as it is loaded (dynamic quantisation), for speed on a CPU; `exact` leaves them as they are.
+    """
+
+    def __init__(self, folder: Path = WEIGHTS, *, exact: bool = False) -> None:
+        sums = folder / CHECKSUMS
+        super().__init__(f"hkai-judge-{hashlib.sha256(sums.read_bytes()).hexdigest()[:8]}" if sums.is_file() else "")
+        self.folder = folder
+        self._exact = exact
+
+    @property
+    def present(self) -> bool:
+        """Whether there are weights."""
+        return bool(self.name)
+
+    def _read(self) -> CrossEncoder:
         import torch
-        from sentence_transformers import CrossEncoder
 
         for name, expected in _checksums(self.folder).items():
             try:
@@ -81,10 +87,7 @@ class Judge:
                 raise JudgeError(f"{self.folder / name} cannot be read ({error.strerror}). {_REMEDY}") from error
             if found != expected:
                 raise JudgeError(f"{self.folder / name} is not the file that belongs here (its checksum differs). {_REMEDY}")
-        try:
-            model: CrossEncoder = CrossEncoder(str(self.folder), max_length=LONGEST, activation_fn=torch.nn.Identity(), model_kwargs={"dtype": torch.float32})
-        except (OSError, ValueError) as error:
-            raise JudgeError(f"The judge cannot be loaded ({str(error).splitlines()[0]}). {_REMEDY}") from error
+        model = _cross_encoder(str(self.folder), _REMEDY)
         if not self._exact and model.device.type == "cpu":
             with warnings.catch_warnings():  # PyTorch 2.13, which is pinned, says that a later one will do this by another name
                 warnings.simplefilter("ignore")
@@ -92,6 +95,17 @@ class Judge:
                 by_row = dict.fromkeys(matrices, torch.ao.quantization.per_channel_dynamic_qconfig)
                 torch.ao.quantization.quantize_dynamic(model, by_row, inplace=True)
         return model
+
+
+def _cross_encoder(name: str, remedy: str) -> CrossEncoder:
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    try:
+        model: CrossEncoder = CrossEncoder(name, max_length=LONGEST, activation_fn=torch.nn.Identity(), model_kwargs={"dtype": torch.float32})
+    except (OSError, ValueError) as error:
+        raise JudgeError(f"{name} cannot be loaded as a cross-encoder ({str(error).splitlines()[0]}). {remedy}") from error
+    return model
 
 
 def seal(folder: Path) -> None:

@@ -120,6 +120,23 @@ def eval_judge(
     out.print(report.judge_table(measured), soft_wrap=False)
 
 
+@evaluate.command("verify")
+def eval_verify(
+    each: Annotated[int, typer.Option(min=2, help="How many sentences of each kind.")] = 120,
+    missed: Annotated[bool, typer.Option("--missed", help="List the sentences that were judged wrongly.")] = False,
+) -> None:
+    """Measure the checking of sentences on statements that were corrupted, and reworded, on purpose."""
+    from evals import corrupt, report
+
+    with bar("Checking") as progress:
+        tried = corrupt.measure(opened().chain, each, progress)
+    if missed:
+        for one in tried:
+            if one.passed == (one.change != "sound"):
+                out.print(f"{one.change}: {one.sentence}\n    {one.statement}", markup=False)
+    out.print(report.verify_table(tried), soft_wrap=False)
+
+
 @evaluate.command("fit")
 def eval_fit() -> None:
     """Fit the weights of ranking and declining on the dev questions and the held pairs, and write them."""

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from assistant.build import Parts, add_documents, build, open_index, sync_index
-from assistant.chain import Ask
+from assistant.chain import Ask, Chain
 from assistant.errors import NotReady
+from assistant.evidence import load_weights
 from assistant.settings import Settings
 from corpus.readers import from_bytes
 from corpus.text import SourceText
 from index.embedder import DEFAULT, MINILM
+from index.judge import WEIGHTS as JUDGE
+from index.judge import JudgeError, Reranker
+from index.library import Library
 
 
 def _settings(tmp_path: Path, **fields: object) -> Settings:
@@ -99,6 +103,16 @@ def test_a_folder_that_cannot_be_written_stops_with_what_to_do(tmp_path: Path) -
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     with pytest.raises(NotReady, match="Set HKAI_DATA to a folder of yours"):
         build(Settings(data=tmp_path / "file" / "data"))
+
+
+def test_a_reranker_is_named_in_the_answer_and_one_that_is_none_stops_with_what_to_do(tmp_path: Path, library: Library) -> None:
+    named = build(_settings(tmp_path, reranker=str(JUDGE))).chain.reranker
+    assert named is not None
+    answer = Chain(library, load_weights(library.embedder.name), reranker=named).ask(Ask("What is the AI Subsidy Scheme?"))
+    assert answer.made_by.judge == str(JUDGE)
+    assert "rerank" in answer.timings
+    with pytest.raises(JudgeError, match="HKAI_RERANKER"):
+        Reranker(str(tmp_path)).load()
 
 
 def test_a_chroma_server_that_does_not_answer_stops_with_what_to_do(tmp_path: Path) -> None:

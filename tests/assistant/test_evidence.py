@@ -6,11 +6,26 @@ from datetime import date
 import pytest
 
 from assistant.chain import Ask, Chain
-from assistant.evidence import JUDGED, WEIGHTS, Weights, confidence, everyday, gather, judged_signs, load_weights, outdated, rank, reorder, statement_signs
+from assistant.evidence import (
+    JUDGED,
+    WEIGHTS,
+    Weights,
+    confidence,
+    everyday,
+    gather,
+    judged_signs,
+    load_weights,
+    outdated,
+    rank,
+    reorder,
+    rerank,
+    statement_signs,
+)
 from assistant.question import Names, language, understand
 from assistant.records import Evidence, Period, Question
 from index.embedder import DEFAULT, MINILM
-from index.judge import Judge
+from index.judge import WEIGHTS as JUDGE
+from index.judge import Judge, Reranker
 from index.library import Library
 from index.search import Hit, View, search
 from index.words import tokens
@@ -66,6 +81,19 @@ def test_the_judge_reorders_the_best_dozen_and_leaves_the_others_behind(library:
     odds = judge.scores(question.standalone, [hit.statement.text for hit in judged[:JUDGED] if not hit.text.own])
     assert odds.max() == pytest.approx(max(hit.signals["judge"] for hit in judged[:JUDGED] if not hit.text.own), abs=0.5)
     assert judged_signs(judged)["judge"] >= judged_signs(judged)["judge_third"]
+
+
+def test_another_cross_encoder_by_its_folder_reorders_the_best_dozen(library: Library, judge: Judge) -> None:
+    question = _question("What share of the computing price does the AI Subsidy Scheme pay?", library)
+    ranked = rank(question, _hits(library, question), library, load_weights(library.embedder.name))
+    reranker = Reranker(str(JUDGE))
+    again = rerank(question, ranked, reranker)
+    assert {hit.id for hit in again[:JUDGED]} == {hit.id for hit in ranked[:JUDGED]}
+    assert again[JUDGED:] == ranked[JUDGED:]
+    assert [hit.score for hit in again] == [hit.score for hit in ranked]
+    scores = reranker.scores(question.standalone, [hit.statement.text for hit in again[:JUDGED]])
+    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+    assert [hit.id for hit in again] != [hit.id for hit in ranked]
 
 
 def test_what_a_thing_is_stands_first_where_that_is_asked(library: Library) -> None:

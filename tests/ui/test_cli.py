@@ -250,6 +250,13 @@ def test_the_doctor_says_that_an_embedder_has_no_weights_for_the_judge(run: Run,
     assert "judge: not used: no weights are fitted for" in said.out
 
 
+def test_the_checking_of_sentences_is_measured_by_one_command(run: Run, data: Path) -> None:
+    said = run("eval", "verify", "--each", "2", "--missed")
+    assert said.status == 0
+    for change in ("figure", "year", "name", "citation", "negation", "false alarms"):
+        assert change in said.out
+
+
 def test_every_command_helps(run: Run) -> None:
     said = run("--help")
     assert said.status == 0
