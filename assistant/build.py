@@ -51,6 +51,11 @@ def build(settings: Settings) -> Parts:
 def open_index(parts: Parts) -> None:
     """Loads the index for asking; raises `NotReady`, naming the command, if it is missing or stale."""
     _as_not_ready(lambda: parts.library.open(parts.corpus))
+    load_models(parts)
+
+
+def load_models(parts: Parts) -> None:
+    """Loads the embedder, the judge and the reranker, as far as there are any; raises `NotReady`, naming the remedy, for one that cannot be used."""
     _as_not_ready(parts.library.embedder.load)
     for model in (parts.chain.judge, parts.chain.reranker):
         if model:

@@ -176,15 +176,17 @@ class Chain:
         clock.lap("search")
         signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
         parts: dict[str, list[Hit]] = {}
+        leading: list[Hit] = []
         if hits:
             question, hits = self._best_reading(question, hits)
             parts = {part: self._order(read_as(question, part, self.names), hits) for part in question.parts}
             best = {ordered[0].id: ordered[0] for ordered in parts.values()}
-            hits = [*(replace(hit, score=hits[0].score) for hit in best.values()), *(hit for hit in hits if hit.id not in best)]
+            leading = [replace(hit, score=hits[0].score) for hit in best.values()]
+            hits = [*leading, *(hit for hit in hits if hit.id not in best)]
         clock.lap("judge" if self.judge else "gather")
         decided = self._decide(hits, parts, signs, own=bool(filters.own))
-        if self.reranker:
-            hits = rerank(question, hits, self.reranker)
+        if self.reranker and decided.enough:
+            hits = [*leading, *rerank(question, hits[len(leading) :], self.reranker)]
             clock.lap("rerank")
         evidence = gather(question, hits, ask.k)
         clock.lap("gather")
@@ -233,7 +235,7 @@ class Chain:
             yield from self._answer(ask)
 
     def _answer(self, ask: Ask) -> Iterator[Event]:
-        manner = manners.manner(ask.question)
+        manner = manners.manner(ask.question, first=not ask.turns)
         if manner:
             yield from self._mannerly(manner, ask)
             return
@@ -242,7 +244,7 @@ class Chain:
         clock = _Clock()
         yield Event("question", question.standalone)
         if not found.decided.enough:
-            text = quotes.not_found(question, found.evidence, narrowed=self._filters(ask) != Filters())
+            text = quotes.not_found(question, found.evidence, narrowed=ask.filters != Filters())
             yield Event("token", text)
             yield Event("answer", self._declined(found, text, clock))
             return

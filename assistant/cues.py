@@ -122,20 +122,24 @@ COMPARE = cues(
     分別 | 分别 | 區別 | 区别 | 比較 | 比较 | 對比 | 对比 | 唔同 | 不同
     """
 )
-# With several names: what asks to set them beside one another.
+# With names joined: what asks to set them beside one another.
 EACH = cues(
     """
-    each | both | either | respectively | set against | the same
-    which (?:one|is|was|are|of (?:them|these|those|the two)|came|has|had|gives|pays|got|may)
-    各自 | 兩者 | 两者 | 各有 | 分別係 | 分別是 | 邊個(?:先|較|多|大|早|好|高|長) | 邊間(?:先|較|多|大|早) | 哪個 | 哪一個 | 定係 | 還是 | 还是
+    each(?! (?:year|month|week|day|quarter|term|team|client|company|firm|student|school|project|applicant))
+    both | either | respectively | set against | the same
+    which (?:one|of (?:them|these|those|the two)|came|gives|pays|got|may|has|had|is|was)
+    各自 | 兩者 | 两者 | 各有 | 邊個(?:先|較|多|大|早|好|高|長) | 邊間(?:先|較|多|大|早) | 哪個 | 哪一個 | 哪一間 | 定係 | 還是 | 还是
     """
 )
-# What joins two names of which one is to be chosen.
-OR = re.compile(r"[\s,]*(?:or|vs\.?|versus|定係|定|還是|还是|抑或|或)(?:\s+(?:the|an?))?\s*", re.IGNORECASE)
+# What joins two names of which one is to be chosen, and what joins them otherwise.
+OR = re.compile(r"[\s,]*(?:\bor\b|\bvs\b\.?|\bversus\b|定係|定|還是|还是|抑或|或者|或)(?:\s+(?:the|an?))?\s*", re.IGNORECASE)
+AND = re.compile(r"(?:['’]s?)?[\s,]*(?:,|、|&|\band\b|與|与|和|同埋|同|及|跟)(?:\s+(?:the|an?))?\s*", re.IGNORECASE)
+MADE_OF = re.compile(r"\s+(?:vs\.?|versus|and|or)\s+|與|与|和|同|及", re.IGNORECASE)
+# What a sentence may open with before a name in capitals.
+OPENS = re.compile(r"(?:(?:Is|Are|Was|Were|Does|Do|Did|Has|Have|Should|Can|Could|Will|Which|What|Who|Compare|Between|The)\s+)*")
 TIMELINE = cues(
     """
-    timeline | chronology | history of | milestones | over the years
-    how (?:has|have|did) .{2,60} (?:change|changed|develop|developed|evolve|evolved|grow|grown)
+    timeline | chronology | history of | key milestones | over the years | how (?:has|have) .{2,60} (?:changed|developed|evolved|grown)
     時間線 | 时间线 | 時序 | 歷程 | 历程 | 大事記 | 歷年 | 历年 | 里程碑 | 來龍去脈 | 演變 | 由開始到而家
     """
 )

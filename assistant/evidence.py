@@ -109,9 +109,9 @@ def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[E
 
 def outdated(cited: Sequence[Evidence], today: date) -> str:
     """The date of the newest of the statements, where that is more than a year before `today`; else, and where none has a date, empty."""
-    newest = max((item.statement.as_of for item in cited), default="")
-    until = newest + "-12-31"[len(newest) - 4 :]  # a year or a month counts to its end
-    return newest if newest and until < today.replace(year=today.year - 1, day=min(today.day, 28)).isoformat() else ""
+    dates = [item.statement.as_of for item in cited if item.statement.as_of]
+    until, newest = max(((date + "-12-31"[len(date) - 4 :], date) for date in dates), default=("", ""))  # a year or a month counts to its end
+    return newest if until < today.replace(year=today.year - 1, day=min(today.day, 28)).isoformat() else ""
 
 
 def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -> dict[str, float]:

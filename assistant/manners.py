@@ -17,7 +17,7 @@ _GREETING = cues(
     """
     (?:hi|hello|hey|hiya|greetings|good (?:morning|afternoon|evening|day))(?: (?:there|all|hkai|everyone|again))*
     how are you(?: today| doing)? | how do you do | hkai
-    你好(?:呀|啊|嗎|吗)? | 您好 | 哈囉 | 哈喽 | 早晨 | 早上好 | 早安 | 午安 | 晚安 | 晚上好 | 喂
+    你好(?:呀|啊|嗎|吗)? | 您好 | 哈囉 | 哈喽 | 早晨 | 早上好 | 早安 | 午安 | 晚上好 | 喂
     """
 )
 _THANKS = cues(
@@ -28,25 +28,35 @@ _THANKS = cues(
     多謝(?:晒|曬|你|您|咗)* | 唔該(?:晒|曬|你)* | 謝謝(?:你|您)? | 谢谢(?:你|您)? | 感謝(?:你|您)? | 辛苦(?:晒|曬|你)* | 好有用 | 明白(?:晒|曬|了)?
     """
 )
-_FAREWELL = cues("(?:good)?bye(?: bye)?(?: for now)? | good night | see you(?: later| soon)? | 再見 | 再见 | 拜拜")
+_FAREWELL = cues("(?:good)?bye(?: bye)?(?: for now)? | good night | see you(?: later| soon)? | 再見 | 再见 | 拜拜 | 晚安")
 _SELF = cues(
     rf"""
-    (?:so )?(?:who|what) (?:are|r) {_YOU}(?: exactly)? | what(?: is|'s) (?:your name|hkai|this)(?: about)? | who is hkai
-    are you (?:a |an )?(?:ai|bot|robot|human|chatbot|person|real)(?: person)? | (?:how )?(?:can|could) {_YOU} help(?: me)? | help(?: me)?
-    (?:so )?what (?:can|could|do|will) (?:{_YOU}|i|this) (?:do|know|ask|answer|cover|help (?:me )?with)(?: (?:for me|about|you|here))*
-    what (?:topics|subjects|questions|languages|things) (?:can|do) (?:{_YOU}|i) (?:know|answer|cover|ask|speak|understand)(?: you| about)?
-    how do (?:{_YOU}|i|it|this) (?:work|use (?:this|you|it)) | what do you know(?: about)?
+    (?:so )?(?:who|what) (?:are|r) {_YOU}(?: exactly)? | what(?: is|'s) (?:your name|hkai)(?: about)? | who is hkai
+    are you (?:a |an )?(?:ai|bot|robot|human|chatbot|person|real)(?: person)? | (?:how )?(?:can|could) {_YOU} help(?: me)?
+    (?:so )?what (?:can|could|do|will) {_YOU} (?:do|know|ask|answer|cover|help (?:me )?with)(?: (?:for me|about|you|here))*
+    what (?:topics|subjects|questions|languages|things) (?:can|do) {_YOU} (?:know|answer|cover|ask|speak|understand)(?: you| about)?
+    how do {_YOU} work | how do i use you | what do you know(?: about)?
     where (?:do|does) (?:you|your) (?:get your )?(?:answers|information|data|facts) (?:come )?from
     你(?:係|是)(?:邊個|誰|谁|{_WHAT}(?:嚟)?){_PARTICLE} | 你叫{_WHAT}(?:名|名字)?{_PARTICLE}
     你(?:係|是)(?:唔係|不是)?(?:AI|機械人|机器人|真人)(?:嚟)?(?:㗎|嗎|吗|呀)?
     你(?:可以|能|能夠|識|會|会|可唔可以)(?:做|幫|帮|答|回答|解答|講)?(?:我|到我|到)?(?:做)?{_WHAT}(?:問題|问题)?{_PARTICLE}
     你(?:知道?|懂){_WHAT}{_PARTICLE} | 我可以問(?:你)?{_WHAT}(?:問題)?{_PARTICLE} | 你有{_WHAT}功能{_PARTICLE}
-    (?:你)?可唔可以幫(?:我|下我|吓我) | 點用 | 怎樣用 | 怎么用 | 使用方法
+    (?:你)?可唔可以幫(?:我|下我|吓我)
+    """
+)
+# Of the assistant only where nothing was talked of before.
+_SELF_AT_FIRST = cues(
+    """
+    what(?: is|'s) this(?: about)? | help(?: me)? | what (?:can|could) (?:i|this) (?:do|ask)(?: (?:about|you|here))*
+    how do(?:es)? (?:i|it|this) (?:work|use (?:this|it))
+    what (?:topics|subjects|questions|things) can i ask(?: you| about)* | 點用 | 怎樣用 | 怎么用 | 使用方法
     """
 )
 _MANNERS: tuple[tuple[Manner, re.Pattern[str]], ...] = (("thanks", _THANKS), ("farewell", _FAREWELL), ("self", _SELF), ("greeting", _GREETING))
 # What may stand about the words: punctuation, emoji, a polite particle.
-_AROUND = re.compile(r"^[\s\W_]+|(?:\s+(?:please|pls|la|lah|ah))?[\s\W_]+$")
+_AROUND = re.compile(r"^[\W_]+|[\W_]+$")
+_POLITE = re.compile(r"\s+(?:please|pls|la|lah|ah)$", re.IGNORECASE)
+LONGEST = 200
 
 SAID: dict[Lang, dict[Manner, str]] = {
     "en": {
@@ -86,10 +96,14 @@ EXAMPLES: dict[Lang, tuple[str, ...]] = {
 }
 
 
-def manner(message: str) -> Manner | None:
-    """Which of these a message is, all of it; none if it asks for something else."""
-    parts = [part for part in (_AROUND.sub("", _AROUND.sub("", piece)) for piece in re.split(r"[,.!?;，。！？；\n]+", message)) if part]
-    found = [next((name for name, pattern in _MANNERS if pattern.fullmatch(part)), None) for part in parts[:4]]
-    if not found or len(parts) > 4 or None in found:
+def manner(message: str, *, first: bool = False) -> Manner | None:
+    """Which of these a message is, all of it; none if it asks for something else. `first`: nothing was said before it."""
+    if len(message) > LONGEST:
+        return None
+    pieces = (_AROUND.sub("", piece) for piece in re.split(r"[,.!?;，。！？；\n]+", message.replace("’", "'")))
+    parts = [_POLITE.sub("", piece) for piece in pieces if piece]
+    known = [*_MANNERS, ("self", _SELF_AT_FIRST)] if first else _MANNERS
+    found = [next((name for name, pattern in known if pattern.fullmatch(part)), None) for part in parts]
+    if not found or None in found:
         return None
     return "self" if "self" in found else found[0]

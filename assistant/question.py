@@ -13,13 +13,16 @@ from datetime import date
 from itertools import pairwise
 
 from assistant import cues
+from assistant.manners import manner
 from assistant.records import Kind, Period, Question, Side, Turn
 from corpus.markdown import topic_id
 from corpus.text import Lang, SourceText
 from index.search import View
 from index.words import fold, tokens
 
-MAX_TURNS, MAX_CHARACTERS, MAX_PARTS, MAX_SIDES = 12, 12_000, 3, 3
+MAX_TURNS, MAX_CHARACTERS, MAX_PARTS, MAX_SIDES, MAX_THINGS = 12, 12_000, 3, 3, 12
+# The most characters between two names that a word of comparison joins.
+NEAR = 60
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0590-\u05ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff]")
@@ -31,7 +34,7 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 _ACRONYM = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]*[A-Z+][A-Za-z+]*(?![a-z])")
-_CAPITALS = r"[A-Z][\w&+.-]*(?: [A-Z][\w&+.-]*)*"
+_CAPITALS = r"[A-Z][\w&+-]*(?:[ .][A-Z][\w&+-]*)*"
 _LATIN = re.compile(_CAPITALS, re.ASCII)
 _EITHER = re.compile(rf"(?P<one>{_CAPITALS})(?:,? or|,? vs\.?|,? versus) (?:the |an? )?(?P<other>{_CAPITALS})", re.ASCII)
 _NTH = re.compile(r"\b(?:first|second|third|fourth|fifth)\b", re.IGNORECASE)
@@ -63,11 +66,13 @@ class Names:
     def __init__(self, texts: Iterable[SourceText]) -> None:
         self._topics: dict[str, list[str]] = {}
         self._titles: dict[tuple[str, str], str] = {}
+        self._aliases: dict[str, list[str]] = {}
         for text in texts:
             if text.own:
                 continue
             topic = topic_id(text)
             self._titles[topic, text.lang] = text.title
+            self._aliases.setdefault(topic, []).extend((text.title, *text.aliases))
             for name in (re.sub(r"^The ", "", text.title), *text.aliases):
                 key = fold(name).strip()
                 if len(key) > 1 and key != "ai":
@@ -90,6 +95,10 @@ class Names:
                 continue
             found.append(Name(written, tuple(self._topics[match.group()]), match.start(), match.end()))
         return found
+
+    def aliases(self, topic: str) -> tuple[str, ...]:
+        """Every name of a topic, in both languages."""
+        return tuple(dict.fromkeys(self._aliases.get(topic, ())))
 
     def title(self, topic: str, lang: Lang) -> str:
         """The title of a topic in a language, or in the other if there is no text in it."""
@@ -152,25 +161,57 @@ def read_as(question: Question, standalone: str, names: Names) -> Question:
     """`question`, taken to stand for `standalone`."""
     own = names.find(standalone)
     topics = tuple(dict.fromkeys(topic for name in own if len(name.topics) <= 4 for topic in name.topics))
-    sides = _sides(standalone, own)
+    sides = _sides(standalone, names)
     form: Kind = "compare" if sides else kind(standalone, own)
     return replace(question, standalone=standalone, names=topics, period=period(standalone), kind=form, sides=sides)
 
 
-def _sides(text: str, own: Sequence[Name]) -> tuple[Side, ...]:
-    """The things that `text` sets beside one another, or none: names, and other words in capitals, where it says that they are compared."""
-    held = [name for name in own if " vs " not in name.written]
-    held += [Name(found.group(), (), found.start(), found.end()) for found in _ACRONYM.finditer(text) if len(found.group()) > 2]
-    held += [Name(found[side], (), *found.span(side)) for found in _EITHER.finditer(text) for side in ("one", "other")]
-    apart: list[Name] = []
-    for name in sorted(held, key=lambda name: name.start):
-        if not any(fold(name.written) == fold(other.written) or name.start < other.end for other in apart):
-            apart.append(name)
-    joined = any(cues.OR.fullmatch(text[one.end : other.start]) for one, other in pairwise(apart))
-    if not 1 < len(apart) <= MAX_SIDES or not (joined or cues.EACH.search(text) or cues.COMPARE.search(text)):
+def _sides(text: str, names: Names) -> tuple[Side, ...]:
+    """The things that `text` sets beside one another, or none: names, and other words in capitals, where it joins them and says that they are compared."""
+    compared = bool(cues.EACH.search(text) or cues.COMPARE.search(text))
+    if not compared and not cues.OR.search(text):
         return ()
-    shared = Counter(topic for name in apart for topic in name.topics)
-    return tuple(Side(name.written, tuple(topic for topic in name.topics if shared[topic] == 1)) for name in apart)
+    runs: list[list[Name]] = []
+    for name in _things(text, names):
+        between = text[runs[-1][-1].end : name.start] if runs else ""
+        if runs and between.strip() in ("(", "（"):  # its abbreviation
+            closed = re.compile(r"\s*[)）]?").match(text, name.end)
+            runs[-1][-1] = replace(runs[-1][-1], end=closed.end() if closed else name.end)
+            continue
+        joined = cues.OR.fullmatch(between) or (compared and (cues.AND.fullmatch(between) or (len(between) < NEAR and cues.COMPARE.search(between))))
+        if runs and joined:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    run = next((run for run in runs if 1 < len({fold(name.written) for name in run}) == len(run) <= MAX_SIDES), [])
+    shared = Counter(topic for name in run for topic in name.topics)
+    alone = [tuple(topic for topic in name.topics if shared[topic] == 1) for name in run]
+    return tuple(Side((name.written, *(alias for topic in topics for alias in names.aliases(topic))), topics) for name, topics in zip(run, alone, strict=True))
+
+
+def _things(text: str, names: Names) -> list[Name]:
+    """What `text` may compare, in order: names of the corpus, those that a name like "A vs B" is made of, and other words in capitals."""
+    found: list[Name] = []
+    for name in names.find(text):
+        pieces = list(cues.MADE_OF.finditer(name.written))
+        cuts = [0, *(at for piece in pieces for at in piece.span()), len(name.written)]
+        inside = [one for start, end in zip(cuts[::2], cuts[1::2], strict=True) for one in names.find(name.written[start:end])[:1]]
+        if pieces and len(inside) == len(pieces) + 1:
+            found += [
+                Name(one.written, one.topics, name.start + start + one.start, name.start + start + one.end)
+                for one, start in zip(inside, cuts[::2], strict=True)
+            ]
+        else:
+            found.append(name)
+    others = [Name(match.group(), (), *match.span()) for match in _ACRONYM.finditer(text) if len(match.group()) > 2]
+    for match in _EITHER.finditer(text):
+        for side in ("one", "other"):
+            start = match.start(side) + len(cues.OPENS.match(match[side]).group())  # type: ignore[union-attr]  # it matches nothing too
+            others.append(Name(text[start : match.end(side)], (), start, match.end(side)))
+    for other in sorted(others, key=lambda other: other.start):
+        if other.written and not any(other.start < one.end and one.start < other.end for one in found):
+            found.append(other)
+    return sorted(found, key=lambda one: one.start)[:MAX_THINGS]
 
 
 def period(text: str, today: date | None = None) -> Period:
@@ -235,10 +276,12 @@ class _Reading:
 
 
 def _recent(turns: Sequence[Turn]) -> list[Turn]:
-    """The last turns that fit, oldest first; empty ones left out."""
+    """The last turns that fit, oldest first; empty ones left out, and greetings, thanks and the like with what was said to them."""
     kept: list[Turn] = []
     size = 0
-    for turn in reversed(turns):
+    asking = [turn.role == "assistant" or not manner(turn.content) for turn in turns]
+    answering = [turn.role == "user" or at == 0 or asking[at - 1] for at, turn in enumerate(turns)]
+    for turn in reversed([turn for turn, *kept_in in zip(turns, asking, answering, strict=True) if all(kept_in)]):
         size += len(turn.content)
         if len(kept) == MAX_TURNS or (kept and size > MAX_CHARACTERS):
             break

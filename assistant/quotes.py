@@ -83,20 +83,20 @@ def _sides(question: Question, items: Sequence[Evidence]) -> dict[str, list[Evid
 
     A statement is on the one that it names, or if it names none on the one that its text is about; one that names several is on no side.
     """
-    sides: dict[str, list[Evidence]] = {side.name: [] for side in question.sides}
+    sides: dict[str, list[Evidence]] = {side.names[0]: [] for side in question.sides}
     for item in items:
         said = fold(item.statement.text)
-        named = [side for side in question.sides if _names(side.name, said)]
+        named = [side for side in question.sides if any(_holds(said, fold(name)) for name in side.names)]
         of = named or [side for side in question.sides if topic_id(item.text) in side.topics]
-        if len(of) == 1 and "|" not in item.statement.text:
-            sides[of[0].name].append(item)
+        if len(of) == 1 and not {"|", "\n"} & set(item.statement.text):
+            sides[of[0].names[0]].append(item)
     sides = {name: held for name, held in sides.items() if held}
     return sides if len(sides) > 1 else {}
 
 
-def _names(name: str, said: str) -> bool:
-    """Whether a folded statement holds a name, as whole words."""
-    return bool(re.search(rf"(?<![a-z0-9]){re.escape(fold(name))}(?![a-z0-9])" if name.isascii() else re.escape(fold(name)), said))
+def _holds(said: str, name: str) -> bool:
+    """Whether a statement holds a name, both folded, as whole words."""
+    return name in said and (not name.isascii() or bool(re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", said)))
 
 
 def _table(sides: Mapping[str, Sequence[Evidence]]) -> Iterator[tuple[str, Evidence]]:
@@ -112,14 +112,14 @@ def _table(sides: Mapping[str, Sequence[Evidence]]) -> Iterator[tuple[str, Evide
 
 
 def _side_by_side(question: Question, evidence: Sequence[Evidence], near: Sequence[Evidence]) -> list[Evidence]:
-    """As many statements on each of the things compared, behind the first that are on none or on several of them."""
+    """The first two that are on none or on several of the things compared, then those on each in turn: the near ones, and of each at least the best."""
     sides = _sides(question, evidence)
     if not sides:
         return list(near)
     beside = {item.number for held in sides.values() for item in held}
-    others = [item for item in near if item.number not in beside][:2]
-    each = max(1, (MOST["compare"] - len(others)) // len(sides))
-    return others + [item for held in sides.values() for item in held[:each]]
+    within = {item.number for item in near}
+    kept = [[item for at, item in enumerate(held) if at == 0 or item.number in within] for held in sides.values()]
+    return [item for item in near if item.number not in beside][:2] + [item for row in zip_longest(*kept) for item in row if item]
 
 
 def _as_in_text(chosen: list[Evidence]) -> list[Evidence]:

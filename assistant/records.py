@@ -33,9 +33,9 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the things that a question sets beside others: its name as it is written there, and the topics of which it alone is a name."""
+    """One of the things that a question sets beside others: its names, first the one written there, and the topics of which it alone is a name."""
 
-    name: str
+    names: tuple[str, ...]
     topics: tuple[str, ...] = ()
 
 

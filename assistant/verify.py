@@ -15,12 +15,14 @@ from corpus.figures import figures
 from index.embedder import Embedder
 from index.words import fold
 
-# Words that turn a sentence into its contrary, and not those that only look like them.
-_NEGATION = re.compile(
-    r"\b(?:not|never|neither|nor|none|cannot|without|no(?!\.? ?\d))\b|n['’]t\b"
-    r"|不(?![少過过同斷断時时僅仅但單单止論论管久])|未(?![來来])|沒有|没有|並非|并非|冇|唔|無(?![人線線障論])|无(?![人线障论])",
+# Words that turn a sentence into its contrary, phrases that hold one and do not, and others by which a source may deny.
+_NEGATION = re.compile(r"\b(?:not|never|neither|none|cannot|without|no)\b|n['’]t\b|不|未(?![來来])|[沒没]|[並并]非|冇|唔|[無无毋]", re.IGNORECASE)
+_NO_NEGATION = re.compile(
+    r"\bnot[ -](?:only|just|for[ -]profit|(?:more|less|fewer|later|earlier) than)\b|\bno (?:later|earlier|less|more|fewer) than\b|\bno\. ?\d|\bno doubt\b"
+    r"|不(?:少|過|过|同|斷|断|時|时|僅|仅|但|單|单|止|論|论|管|久|只|足|等|(?:多|少|低|高|遲|迟|早)[於于])|[無无](?:人|線|綫|线|障|論|论|縫|缝|限)|唔同",
     re.IGNORECASE,
 )
+_DENIES_TOO = re.compile(r"\b(?:exempt|unable|fail|refus|reject|declin|lack|ban|prohibit|rul(?:e|ed|ing) out|non-|nor\b)|免|拒|禁|欠", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ def sentences(text: str) -> list[Sentence]:
     return found
 
 
+def _denials(text: str) -> int:
+    return len(_NEGATION.findall(_NO_NEGATION.sub("", text)))
+
+
 def _split(piece: str) -> list[str]:
     """The sentences of a piece, each with the white space before it."""
     parts: list[str] = []
@@ -113,7 +119,7 @@ def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedde
     for name in names.find(sentence):
         if fold(name.written) not in said and not topics & set(name.topics):
             return f"{name.written} is not in what it cites"
-    if len(_NEGATION.findall(sentence)) > max(len(_NEGATION.findall(item.statement.text)) for item in cited):
+    if _denials(sentence) > sum(_denials(item.statement.text) + len(_DENIES_TOO.findall(item.statement.text)) for item in cited):
         return "it denies something that its source does not"
     vectors = embedder.passages([sentence, *(item.statement.text for item in cited)])
     if float(np.max(vectors[1:] @ vectors[0])) < nearness:

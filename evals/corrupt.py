@@ -1,6 +1,6 @@
 """How well `assistant/verify.py` tells a sound sentence from one that was made wrong: statements of the corpus, corrupted and reworded.
 
-A corruption changes one thing that makes the sentence false or unsupported: a figure, a year, a name, the citation, or its sense. A sound
+A corruption changes one thing that makes the sentence false or unsupported: a figure, a year, a name, the citation, or a "not" put in. A sound
 sentence says the same as its statement, or less: a date without its day, the figure in another notation, another name of the same thing, the
 opening clause left out.
 """
@@ -27,11 +27,11 @@ SEED = 20261122
 _YEAR = re.compile(r"(?<!\d)20[012]\d(?!\d)")
 _NUMBER = re.compile(r"(?<![\d.,A-Za-z-])\d{1,3}(?:,\d{3})+|(?<![\d.,A-Za-z-])\d+(?:\.\d+)?(?![\d.,]*\d)")
 _NOT = re.compile(r"\b(?:is|was|are|were|has|have|had|will|would|can|could|may|must)\b(?! not)")
-_NOT_CHINESE = (("不設", "設"), ("不可", "可"), ("不會", "會"), ("沒有", "有"), ("不是", "是"), ("未獲", "獲"), ("並未", "已"))
+_NOT_CHINESE = (("將不會", "將會"), ("不可以", "可以"), ("並未", "已經"), ("未有設立", "設立"), ("沒有設", "設有"), ("未獲", "獲"), ("並不是", "是"))
 _DAY = re.compile(r"(?<!\d)\d{1,2} (?=(?:January|February|March|April|May|June|July|August|September|October|November|December) 20\d\d)")
 _DAY_CHINESE = re.compile(r"(?<=月)\d{1,2}日")
 _OPENING = re.compile(r"^(?:As of|In|By|On|From|Since) [^,]{3,30}, (?=[A-Z])|^(?:截至|在|至|自|據)[^，]{3,14}，")
-_BILLION = re.compile(r"(\d+(?:\.\d)?) billion\b")
+_BILLION = re.compile(r"(?<![\d.,])(\d+(?:\.\d+)?) billion\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,10 @@ class Tried:
 
 
 def measure(chain: Chain, each: int = 120, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Tried]:
-    """`each` sentences of every kind of change, half of them Chinese where the corpus has as many, with what became of them; raises `ValueError` for a corpus
-    without statements."""
+    """`each` sentences of every kind of change, half of them Chinese, as far as the corpus has them, with what became of them.
+
+    A citation is moved to a statement of another text, on the same theme where there is one. Raises `ValueError` for a corpus without statements.
+    """
     told = [
         Evidence(1, text, chain.library.chunk_of(f"{text.id}:{number}"), statement, 1.0)
         for text in chain.library.texts.values()
@@ -56,6 +58,9 @@ def measure(chain: Chain, each: int = 120, progress: Callable[[int, int], None] 
     ]
     if len(told) < 2:
         raise ValueError("there are no statements to corrupt")
+    by_topic: dict[tuple[str, str], list[Evidence]] = {}
+    for item in told:
+        by_topic.setdefault((item.text.topic, item.text.lang), []).append(item)
     found: list[Tried] = []
     wanted: list[tuple[Change, Lang]] = [(change, lang) for change in (*CORRUPTIONS, "sound") for lang in ("en", "zh")]
     for done, (change, lang) in enumerate(wanted):
@@ -66,7 +71,8 @@ def measure(chain: Chain, each: int = 120, progress: Callable[[int, int], None] 
                 break
             if item.text.lang != lang:
                 continue
-            other = choose.choice([one for one in (choose.choice(told) for _ in range(8)) if one.text.id != item.text.id] or [item])
+            kin = [one for one in by_topic[item.text.topic, lang] if one.text.id != item.text.id and not set(one.statement.marks) & set(item.statement.marks)]
+            other = choose.choice(kin or [one for one in told if one.text.id != item.text.id] or told)
             sentence = next((one for one in _made(change, item, other, chain.names, choose) if one != item.statement.text or change == "citation"), None)
             if sentence is None:
                 continue
@@ -121,7 +127,7 @@ def _reworded(item: Evidence, names: Names) -> Iterator[str]:
             (*_, same) = names.find(alias) or [name]
             if same.written == alias and same.topics == name.topics and alias.isascii() == name.written.isascii() and alias not in said:
                 yield f"{said[: name.start]}{alias}{said[name.end :]}"
-    yield _BILLION.sub(lambda match: f"{float(match[1]) * 1000:,.0f} million", said)
+    yield _BILLION.sub(lambda match: f"{float(match[1]) * 1000:,.10g} million", said)
     yield re.sub(r"(\d)%", r"\1 per cent", said) if item.text.lang == "en" else said
     yield _DAY.sub("", said, count=1)
     yield _DAY_CHINESE.sub("", said, count=1)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import threading
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +20,6 @@ CHECKSUMS = "checksums.json"
 # Pieces of question and statement together, and characters of each; what is longer is cut, so that time and memory are bounded.
 LONGEST = 192
 CHARACTERS = 1_000
-# The matrices to round: those that a LayerNorm feeds. The inputs of the others have outliers, beside which 8 bits leave nothing of the rest.
-_ROUNDED = re.compile(r"\.self\.|\.intermediate\.")
 _REMEDY = "Run `git checkout index/judge_weights`, or set HKAI_JUDGE=off."
 
 
@@ -57,20 +53,21 @@ class Reranker:
             return np.asarray(model.predict(pairs, batch_size=64, show_progress_bar=False), dtype=np.float32)
 
     def _read(self) -> CrossEncoder:
-        return _cross_encoder(self.name, "Check HKAI_RERANKER: a sentence-transformers cross-encoder's folder, or its name if the model hub can be reached.")
+        remedy = "Set HKAI_RERANKER to a cross-encoder with one score: its folder, or its name if the model hub can be reached."
+        model = _cross_encoder(self.name, remedy)
+        trained = any("SequenceClassification" in name for name in getattr(model.config, "architectures", None) or ())
+        if model.num_labels != 1 or not trained:
+            raise JudgeError(f"{self.name} is no cross-encoder with one score. {remedy}")
+        return model
 
 
 class Judge(Reranker):
-    """A cross-encoder over question and statement, loaded when it is first used or by `load`, once.
+    """The cross-encoder that comes with the project; its weights must be those that were sealed."""
 
-    Most of its matrices are rounded to 8 bits as it is loaded (dynamic quantisation), for speed on a CPU; `exact` leaves them as they are.
-    """
-
-    def __init__(self, folder: Path = WEIGHTS, *, exact: bool = False) -> None:
+    def __init__(self, folder: Path = WEIGHTS) -> None:
         sums = folder / CHECKSUMS
         super().__init__(f"hkai-judge-{hashlib.sha256(sums.read_bytes()).hexdigest()[:8]}" if sums.is_file() else "")
         self.folder = folder
-        self._exact = exact
 
     @property
     def present(self) -> bool:
@@ -78,8 +75,6 @@ class Judge(Reranker):
         return bool(self.name)
 
     def _read(self) -> CrossEncoder:
-        import torch
-
         for name, expected in _checksums(self.folder).items():
             try:
                 found = _digest(self.folder / name)
@@ -87,14 +82,7 @@ class Judge(Reranker):
                 raise JudgeError(f"{self.folder / name} cannot be read ({error.strerror}). {_REMEDY}") from error
             if found != expected:
                 raise JudgeError(f"{self.folder / name} is not the file that belongs here (its checksum differs). {_REMEDY}")
-        model = _cross_encoder(str(self.folder), _REMEDY)
-        if not self._exact and model.device.type == "cpu":
-            with warnings.catch_warnings():  # PyTorch 2.13, which is pinned, says that a later one will do this by another name
-                warnings.simplefilter("ignore")
-                matrices = [name for name, part in model.named_modules() if isinstance(part, torch.nn.Linear) and _ROUNDED.search(name)]
-                by_row = dict.fromkeys(matrices, torch.ao.quantization.per_channel_dynamic_qconfig)
-                torch.ao.quantization.quantize_dynamic(model, by_row, inplace=True)
-        return model
+        return _cross_encoder(str(self.folder), _REMEDY)
 
 
 def _cross_encoder(name: str, remedy: str) -> CrossEncoder:

@@ -176,7 +176,7 @@ def doctor() -> None:
     from assistant.build import build, open_index
     from assistant.evidence import load_weights
     from assistant.settings import load
-    from index.judge import Judge, JudgeError
+    from index.judge import Judge, JudgeError, Reranker
 
     wrong = 0
 
@@ -196,19 +196,26 @@ def doctor() -> None:
     writable = os.access(next(folder for folder in (settings.data.absolute(), *settings.data.absolute().parents) if folder.exists()), os.W_OK)
     line("data folder", writable, str(settings.data.absolute()), "set HKAI_DATA to a folder that can be written")
     try:
-        parts = build(settings.model_copy(update={"judge": "off"}))
+        parts = build(settings.model_copy(update={"judge": "off", "reranker": ""}))
         open_index(parts)
         line("index", True, f"{len(parts.library.texts)} texts, {parts.library.statements.meaning.count()} statements, version {parts.library.version}")
     except _known_errors() as error:
         line("index", False, str(error), "hkai ingest --rebuild")
     judge = Judge()
     try:
-        judge.load()
         unfitted = not load_weights(settings.embedder).statement_judged
         without = "switched off by HKAI_JUDGE" if settings.judge == "off" else f"not used: no weights are fitted for {settings.embedder}" if unfitted else ""
+        if not without:
+            judge.load()
         line("judge", True, f"{without}; questions that sound known but are not are answered" if without else judge.name)
     except JudgeError as error:
         line("judge", False, str(error), "git checkout index/judge_weights")
+    if settings.reranker:
+        try:
+            Reranker(settings.reranker).load()
+            line("reranker", True, settings.reranker)
+        except JudgeError as error:
+            line("reranker", False, str(error), "unset HKAI_RERANKER, or name another")
     if settings.model and not settings.writes:
         line("model", False, "HKAI_MODEL is set but no endpoint", "set OPENAI_BASE_URL or OPENAI_API_KEY")
     if wrong:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
 from assistant import errors
-from assistant.build import Parts, sync_index
+from assistant.build import Parts, load_models, sync_index
 from assistant.chain import Ask
 from assistant.records import Event
 from ui import contract
@@ -62,7 +62,7 @@ class Readiness:
 
         try:
             sync_index(self._parts, report)
-            self._parts.library.embedder.load()
+            load_models(self._parts)
             self._parts.chain.find(Ask("Hong Kong AI"))
         except errors.HkaiError as error:
             self.trouble = error.message

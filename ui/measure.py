@@ -101,12 +101,15 @@ def eval_judge(
 ) -> None:
     """Measure the judge on questions about facts it was not trained on, beside the same without it."""
     from assistant.build import build, open_index
+    from assistant.errors import BadInput
     from assistant.settings import load
     from evals import cases, judge, pairs, report
 
     questions = pairs.load()
-    parts = build(load().model_copy(update={"judge": "off"}))
+    parts = build(load().model_copy(update={"judge": "off", "reranker": ""}))
     open_index(parts)
+    if train and further:
+        raise BadInput("--train and --further were both given.", "Give one: --train begins anew, --further goes on from the present weights.")
     if train or further:
         with bar("Mining") as mining:
             judge.make(parts.chain, [pair for pair in questions if pair.split == "train"], further=further, progress=mining)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.build import Parts, add_documents, build, open_index, sync_index
+from assistant.build import Parts, add_documents, build, load_models, open_index, sync_index
 from assistant.chain import Ask, Chain
 from assistant.errors import NotReady
 from assistant.evidence import load_weights
@@ -111,8 +111,13 @@ def test_a_reranker_is_named_in_the_answer_and_one_that_is_none_stops_with_what_
     answer = Chain(library, load_weights(library.embedder.name), reranker=named).ask(Ask("What is the AI Subsidy Scheme?"))
     assert answer.made_by.judge == str(JUDGE)
     assert "rerank" in answer.timings
-    with pytest.raises(JudgeError, match="HKAI_RERANKER"):
-        Reranker(str(tmp_path)).load()
+    encoder = library.embedder.load()
+    encoder.save(str(tmp_path / "encoder"))
+    for other in (tmp_path, tmp_path / "encoder"):
+        with pytest.raises(JudgeError, match="HKAI_RERANKER"):
+            Reranker(str(other)).load()
+        with pytest.raises(NotReady, match="HKAI_RERANKER"):
+            load_models(build(_settings(tmp_path, reranker=str(other))))
 
 
 def test_a_chroma_server_that_does_not_answer_stops_with_what_to_do(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from assistant.chain import Ask, Chain
 from assistant.manners import EXAMPLES, manner
-from assistant.question import language
+from assistant.records import Turn
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,9 @@ from assistant.question import language
         ("多謝晒！", "thanks"),
         ("bye bye", "farewell"),
         ("再見", "farewell"),
+        ("ok thx", "thanks"),
+        ("what’s your name please", "self"),
+        ("Help me please", "self"),
         ("Hello, who are you?", "self"),
         ("what can u help me with", "self"),
         ("Where do your answers come from?", "self"),
@@ -26,7 +29,7 @@ from assistant.question import language
     ],
 )
 def test_a_message_that_asks_nothing_of_the_corpus_is_known(message: str, wanted: str) -> None:
-    assert manner(message) == wanted
+    assert manner(message, first=True) == wanted
 
 
 @pytest.mark.parametrize(
@@ -41,9 +44,16 @@ def test_a_message_that_asks_nothing_of_the_corpus_is_known(message: str, wanted
         "Who is Sun Dong?",
         "你好，咩係AI資助計劃",
         "hi " * 2_000 + "?",
+        "a" + " " * 100_000 + "b",
     ],
 )
 def test_a_question_is_none_of_these(message: str) -> None:
+    assert manner(message, first=True) is None
+
+
+@pytest.mark.parametrize("message", ["How do I use it?", "What can this do?", "What is this?", "點用？", "使用方法"])
+def test_after_an_answer_this_is_what_was_talked_of(message: str) -> None:
+    assert manner(message, first=True) == "self"
     assert manner(message) is None
 
 
@@ -51,16 +61,21 @@ def test_a_question_is_none_of_these(message: str) -> None:
 def test_it_is_answered_briefly_in_the_language_of_the_message_and_nothing_is_cited(chain: Chain, message: str) -> None:
     answer = chain.ask(Ask(message))
     assert answer.status == "answered"
-    assert answer.language == language(message)[0]
+    assert answer.language == ("en" if message.isascii() else "zh")
     assert 0 < len(answer.text) < 500
     assert "{" not in answer.text
     assert (answer.citations, answer.verdicts, answer.timings) == ((), (), {})
 
 
-def test_thanks_after_an_answer_do_not_ask_again(chain: Chain) -> None:
-    first = chain.ask(Ask("What is the AI Subsidy Scheme?"))
-    assert first.citations
-    assert chain.ask(Ask("Thank you!", ())).citations == ()
+def test_the_conversation_goes_on_behind_thanks(chain: Chain) -> None:
+    asked = "What is the AI Subsidy Scheme?"
+    turns = [Turn("user", asked), Turn("assistant", chain.ask(Ask(asked)).text)]
+    thanks = chain.ask(Ask("Thank you!", tuple(turns)))
+    assert thanks.citations == ()
+    turns += [Turn("user", "Thank you!"), Turn("assistant", thanks.text)]
+    for said, wanted in (("Who runs it?", "AI Subsidy Scheme"), ("what about Cyberport?", "What is the Cyberport")):
+        assert wanted in chain.ask(Ask(said, tuple(turns))).standalone
+    assert chain.ask(Ask("data centres", (Turn("user", "hi"), Turn("assistant", "Hello.")))).standalone == "data centres"
 
 
 def test_there_are_examples_in_both_languages() -> None:

@@ -42,7 +42,7 @@ def test_a_list_is_written_as_one(library: Library) -> None:
 def test_two_things_that_are_compared_both_have_their_say(library: Library) -> None:
     evidence = _evidence(library, "AI Subsidy Scheme and AI Supercomputing Centre") + _evidence(library, "AI Supercomputing Centre capacity")
     evidence = tuple(replace(item, number=number) for number, item in enumerate(evidence, 1))
-    sides = (Side("AI Subsidy Scheme", ("ai-subsidy-scheme",)), Side("Supercomputing Centre", ("ai-supercomputing-centre",)))
+    sides = (Side(("AI Subsidy Scheme",), ("ai-subsidy-scheme",)), Side(("Supercomputing Centre",), ("ai-supercomputing-centre",)))
     question = _question("What is the difference?", kind="compare", sides=sides)
     chosen = choose(question, evidence)
     assert {"ai-subsidy-scheme.en", "ai-supercomputing-centre.en"} <= {item.text.id for item in chosen}
@@ -63,7 +63,7 @@ def test_what_speaks_of_both_things_compared_stands_before_the_table(library: Li
     one, other = (
         replace(evidence[0], number=at, statement=replace(evidence[0].statement, text=said)) for at, said in ((2, "The Scheme pays."), (3, "The Centre runs."))
     )
-    question = _question("Scheme or Centre?", kind="compare", sides=(Side("Scheme"), Side("Centre")))
+    question = _question("Scheme or Centre?", kind="compare", sides=(Side(("Scheme",)), Side(("Centre",))))
     assert "".join(map(str, write(question, (both, one, other)).sentences)) == (
         "The Scheme pays for time at the Centre. [1]\n\n| Scheme | Centre |\n| --- | --- |\n| The Scheme pays. [2] | The Centre runs. [3]"
     )

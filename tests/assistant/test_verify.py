@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,30 @@ def test_citations_are_numbered_anew_in_the_order_of_the_text(library: Library, 
 
 def test_nothing_is_left_of_nothing(library: Library, evidence: tuple[Evidence, ...]) -> None:
     assert _verified(library, evidence) == Verified("", (), (), 0)
+
+
+DENIALS = ("The Scheme does not pay salaries.", "Cyberport does not pay rent.", "Non-profit bodies are exempt from the fee.", "每間企業毋須繳費。")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "cited", "stays"),
+    [
+        ("The Scheme does not pay salaries, and Cyberport does not pay rent.", (1, 2), True),
+        ("The Scheme pays neither salaries nor wages.", (1,), True),
+        ("Not-for-profit bodies do not pay the fee.", (3,), True),
+        ("不僅企業毋須繳費。", (4,), True),
+        ("企業不需要繳費。", (4,), True),
+        ("The Scheme pays not only salaries.", (1,), True),
+        ("The Scheme does not pay salaries and never pays wages.", (1,), False),
+    ],
+)
+def test_a_sentence_may_not_deny_more_than_its_sources(
+    library: Library, evidence: tuple[Evidence, ...], sentence: str, cited: tuple[int, ...], stays: bool
+) -> None:
+    denying = tuple(replace(evidence[0], number=at, statement=replace(evidence[0].statement, text=text)) for at, text in enumerate(DENIALS, 1))
+    draft = Draft((Sentence("", sentence, cited),), "model", "small")
+    (verdict,) = verify(draft, denying, Names(()), library.embedder, 0.0).verdicts
+    assert (verdict.verdict, verdict.reason) == (("supported", "") if stays else ("unsupported", "it denies something that its source does not"))
 
 
 # What a model wrote, cut into sentences

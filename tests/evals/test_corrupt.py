@@ -25,8 +25,9 @@ def test_what_is_made_differs_from_its_statement_unless_the_citation_was_moved(t
 
 def test_most_corruptions_are_caught_and_few_sound_sentences(tried: list[Tried]) -> None:
     counts = shares(tried)
-    caught = [counts[change] for change in CORRUPTIONS]
-    assert sum(n for n, _ in caught) >= 0.9 * sum(of for _, of in caught)
+    for change in CORRUPTIONS:
+        caught, of = counts[change]
+        assert caught >= 0.8 * of, change
     assert counts["sound"][0] <= 0.1 * counts["sound"][1]
 
 

@@ -36,7 +36,7 @@ def test_training_teaches_and_what_it_writes_is_a_judge(start: Path, tmp_path: P
     mined += [Example("When do dogs bark?", dogs, 1.0), Example("When do dogs bark?", cats, 0.0)] * 32
     train(mined, start, tmp_path / "made", Course(40, 2e-4, (0.8, 0.2)))
     seal(tmp_path / "made")
-    trained = Judge(tmp_path / "made", exact=True)
+    trained = Judge(tmp_path / "made")
     assert int(np.argmax(trained.scores("What did the cat do?", [dogs, cats]))) == 1
     assert int(np.argmax(trained.scores("When do dogs bark?", [dogs, cats]))) == 0
 
@@ -70,8 +70,8 @@ def test_training_anew_replaces_the_weights_and_seals_them(library: Library, tmp
     statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
     pair = Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="train", right=statement.marks)
     training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path)
-    first = Judge(tmp_path, exact=True).scores("What is it?", ["A scheme."])
+    first = Judge(tmp_path).scores("What is it?", ["A scheme."])
     training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path, further=True)
-    second = Judge(tmp_path, exact=True).scores("What is it?", ["A scheme."])
+    second = Judge(tmp_path).scores("What is it?", ["A scheme."])
     assert first == pytest.approx(second, abs=1)
     assert first != second

@@ -42,14 +42,7 @@ def test_a_near_miss_scores_below_the_question_that_is_answered(judge: Judge) ->
 def test_a_score_does_not_depend_on_the_company(judge: Judge) -> None:
     alone = judge.scores("When did applications open?", STATEMENTS[1:2])[0]
     among = judge.scores("When did applications open?", [*STATEMENTS, "A long sentence that stands beside it, so that padding differs. " * 6])[1]
-    assert alone == pytest.approx(among, abs=0.35)  # activations are rounded to 8 bits by batch
-
-
-def test_rounding_to_8_bits_changes_little(judge: Judge) -> None:
-    question = "What share of the computing bill does the AI Subsidy Scheme pay?"
-    exact, rounded = Judge(exact=True).scores(question, STATEMENTS), judge.scores(question, STATEMENTS)
-    assert int(np.argmax(exact)) == int(np.argmax(rounded))
-    assert np.abs(exact - rounded).max() < 0.8
+    assert alone == pytest.approx(among, abs=1e-3)
 
 
 HOSTILE = ["", " ", "x" * 100_000, "七" * 50_000, "😀🇭🇰", "שלום עולם", "\u202e\u200b", "\x00\x01", "<script>alert(1)</script>", "ありがとう", "a\nb\tc"]

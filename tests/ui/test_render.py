@@ -109,6 +109,11 @@ def test_a_table_becomes_one_and_each_cell_names_its_column() -> None:
     assert 'href="#source-1-4"' in html
 
 
+def test_lines_that_only_look_like_a_table_are_text() -> None:
+    html = answer_html("| a | b |\n| --- | --- |\n \n| x\n| y | z |\n- One. [1]\n| a | b |\n| --- | --- |\n| c |", 1, phrases=ENGLISH)
+    assert [tag for tag in _Reader(html).tags if tag in ("table", "p", "ul", "td")] == ["table", "p", "p", "ul", "table", "td", "td"]
+
+
 def test_warnings_and_the_question_searched_for_are_shown() -> None:
     html = answer_html("One. [1]", 1, searched="How much is <b>it</b>?", warnings=["Left <i>out</i>."], phrases=ENGLISH)
     assert f"{ENGLISH.searched_for}: How much is <b>it</b>?" in _Reader(html).text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 from urllib.parse import urlparse
 
 from assistant.records import Answer, Citation
@@ -36,25 +36,21 @@ def answer_html(text: str, number: int, *, searched: str = "", warnings: Sequenc
     parts = []
     if searched:
         parts.append(f'<div class="searched">{phrases.searched_for}: {plain(searched)}</div>')
-    items: list[str] = []
-    lines = text.splitlines()
-    table = next((at for at, (line, rule) in enumerate(pairwise(lines)) if line.startswith("| ") and _RULE.match(rule)), None)
-    rows: list[str] = []
-    for at, line in enumerate([*lines, ""]):
-        if table is not None and at >= table and line.startswith("|"):
-            rows.append(line)
-            continue
-        if rows:
-            parts.append(_table(rows, number))
-            rows = []
-        if _BULLET.match(line):
-            items.append(f"<li>{_chips(line[2:], number)}</li>")
-            continue
-        if items:
-            parts.append(f"<ul>{''.join(items)}</ul>")
-            items = []
-        if line.strip():
-            parts.append(f"<p>{_chips(line, number)}</p>")
+    lines = [*text.splitlines(), ""]
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        if line.startswith("| ") and _RULE.match(lines[at + 1]):
+            until = _until(lines, at, lambda line: line.startswith("|"))
+            parts.append(_table(lines[at:until], number))
+        elif _BULLET.match(line):
+            until = _until(lines, at, _BULLET.match)
+            parts.append(f"<ul>{''.join(f'<li>{_chips(line[2:], number)}</li>' for line in lines[at:until])}</ul>")
+        else:
+            until = at + 1
+            if line.strip():
+                parts.append(f"<p>{_chips(line, number)}</p>")
+        at = until
     parts += [f'<p class="warning">{plain(warning)}</p>' for warning in warnings]
     return f'<div class="answer">{"".join(parts)}</div>'
 
@@ -74,6 +70,11 @@ def sources_html(answers: Sequence[tuple[int, Sequence[Citation]]], texts: dict[
 def cited(answer: Answer) -> Sequence[Citation]:
     """The citations of an answer, in order of number."""
     return sorted(answer.citations, key=lambda citation: citation.number)
+
+
+def _until(lines: Sequence[str], start: int, fits: Callable[[str], object]) -> int:
+    """Where the run of lines that fit ends, which begins at `start`."""
+    return next((at for at in range(start, len(lines)) if not fits(lines[at])), len(lines))
 
 
 def _table(lines: Sequence[str], number: int) -> str:
