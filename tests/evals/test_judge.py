@@ -66,7 +66,7 @@ def test_figures_of_what_was_measured() -> None:
 
 def test_training_anew_replaces_the_weights_and_seals_them(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "FIRST", Course(1, 2e-4, (0.8, 0.2)))
-    monkeypatch.setattr(training, "FURTHER", Course(1, 1e-4, (0.2, 0.2)))
+    monkeypatch.setattr(training, "FURTHER", Course(4, 1e-4, (0.2, 0.2)))
     statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
     pair = Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="train", right=statement.marks)
     training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path)
