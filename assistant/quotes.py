@@ -15,6 +15,9 @@ from index.words import fold
 MOST = {"fact": 6, "figure": 6, "list": 8, "timeline": 8, "compare": 8, "about": 6}
 REACH = {"fact": 6.0, "figure": 6.0, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0}
 
+# Of a comparison: the statements on each thing, where there are so many, and by how many the longest column may exceed the shortest.
+LEAST_ROWS, MORE_ROWS = 2, 2
+
 NOT_FOUND = {
     "en": "I could not find an answer to this in the public pages that I know.",
     "zh": "在我所知的公開資料中，找不到這個問題的答案。",
@@ -112,14 +115,18 @@ def _table(sides: Mapping[str, Sequence[Evidence]]) -> Iterator[tuple[str, Evide
 
 
 def _side_by_side(question: Question, evidence: Sequence[Evidence], near: Sequence[Evidence]) -> list[Evidence]:
-    """The first two that are on none or on several of the things compared, then those on each in turn: the near ones, and of each at least the best."""
+    """The first two that are on none or on several of the things compared, then those on each in turn.
+
+    On each at least the best `LEAST_ROWS` that there are, further ones if they are near, and not many more than on the one that has fewest.
+    """
     sides = _sides(question, evidence)
     if not sides:
         return list(near)
     beside = {item.number for held in sides.values() for item in held}
     within = {item.number for item in near}
-    kept = [[item for at, item in enumerate(held) if at == 0 or item.number in within] for held in sides.values()]
-    return [item for item in near if item.number not in beside][:2] + [item for row in zip_longest(*kept) for item in row if item]
+    kept = [[item for at, item in enumerate(held) if at < LEAST_ROWS or item.number in within] for held in sides.values()]
+    rows = min(map(len, kept)) + MORE_ROWS
+    return [item for item in near if item.number not in beside][:2] + [item for row in list(zip_longest(*kept))[:rows] for item in row if item]
 
 
 def _as_in_text(chosen: list[Evidence]) -> list[Evidence]:

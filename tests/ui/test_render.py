@@ -102,9 +102,9 @@ def test_a_table_becomes_one_and_each_cell_names_its_column() -> None:
     html = answer_html("Both. [1]\n\n| A<b> | B |\n| --- | --- |\n| one [2] | two [3] |\n|  | three [4]", 1, phrases=ENGLISH)
     assert html.count("<table") == html.count("</table>") == 1
     assert html.count("<tr>") == 3
-    assert html.count('data-side="B"') == 2
+    assert html.count('title="B"') == 2
     assert "A<b>" not in html
-    assert ("data-side", "A<b>") in _Reader(html).attributes
+    assert ("title", "A<b>") in _Reader(html).attributes
     assert "---" not in html
     assert 'href="#source-1-4"' in html
 
@@ -132,7 +132,7 @@ def test_nothing_in_an_answer_is_live_but_its_chips(text: str, warned: bool) -> 
     read = _Reader(answer_html(text, 3, searched=text, warnings=[text] if warned else [], phrases=ENGLISH))
     assert set(read.tags) <= {"div", "p", "ul", "li", "a", "br", "table", "thead", "tbody", "tr", "th", "td"}
     for name, value in read.attributes:
-        assert name in ("class", "href", "aria-label", "scope", "data-side")
+        assert name in ("class", "href", "aria-label", "scope", "title")
         assert name != "href" or re.fullmatch(r"#source-3-\d{1,3}", value)
 
 

@@ -82,7 +82,7 @@ class _Page:
                 clear = gr.Button(words.clear, size="sm", elem_id="clear", min_width=120)
                 lang = gr.Radio(LANGUAGES, value="en", show_label=False, label="Language / 語言", container=False, elem_id="language", min_width=200)
             with gr.Row(elem_id="main"):
-                with gr.Column(scale=3, min_width=320, elem_id="talk"):
+                with gr.Column(scale=3, min_width=240, elem_id="talk"):
                     chat = gr.Chatbot(
                         show_label=False,
                         elem_id="chat",
@@ -106,7 +106,7 @@ class _Page:
                         components=["textbox"], samples=[[example] for example in words.examples], label=words.examples_title, elem_id="examples", type="values"
                     )
                     note = gr.HTML(self._mode(words), elem_id="mode")
-                with gr.Column(scale=2, min_width=300, elem_id="side"):
+                with gr.Column(scale=2, min_width=240, elem_id="side"):
                     side_title = gr.HTML(f"<h2>{words.sources}</h2>")
                     sources = gr.HTML(sources_html([], {}, words), elem_id="sources")
             asked = gr.State("")

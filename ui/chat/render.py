@@ -83,7 +83,7 @@ def _table(lines: Sequence[str], number: int) -> str:
     names = [plain(cell) for cell in head]
     body = []
     for row in rows:
-        cells = [f'<td data-side="{name}">{_chips(cell, number)}</td>' for name, cell in zip_longest(names, row[: len(names)], fillvalue="")]
+        cells = [f'<td title="{name}">{_chips(cell, number)}</td>' for name, cell in zip_longest(names, row[: len(names)], fillvalue="")]
         body.append(f"<tr>{''.join(cells)}</tr>")
     columns = "".join(f'<th scope="col">{name}</th>' for name in names)
     return f'<table class="sides"><thead><tr>{columns}</tr></thead><tbody>{"".join(body)}</tbody></table>'
