@@ -19,7 +19,7 @@ from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday
 from assistant.model import ModelWriter
 from assistant.prompts import NOT_FOUND
 from assistant.question import Names, language, read_as, understand
-from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Turn
+from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Status, Turn
 from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
 from corpus.text import Lang
@@ -289,23 +289,8 @@ class Chain:
         said = manners.SAID[lang][manner].format(texts=len(texts), date=max((text.updated for text in texts), default=""))
         yield Event("question", ask.question.strip())
         yield Event("token", said)
-        yield Event(
-            "answer",
-            Answer(
-                text=said,
-                citations=(),
-                verdicts=(),
-                status="answered",
-                confidence=1.0,
-                warnings=(),
-                standalone=ask.question.strip(),
-                mode="quotes",
-                language=lang,
-                followups=() if manner == "farewell" else manners.EXAMPLES[lang][:3],
-                timings={},
-                made_by=self._made_by(""),
-            ),
-        )
+        examples = () if manner == "farewell" else manners.EXAMPLES[lang][:3]
+        yield Event("answer", self._uncited(said, "answered", ask.question.strip(), lang, confidence=1.0, followups=examples))
 
     def _write_with_model(self, writer: ModelWriter, found: Found, turns: Sequence[Turn]) -> Generator[Event, None, tuple[str, str]]:
         """Streams what the model writes; returns it, and why it failed if it did (what it had written is then void)."""
@@ -339,19 +324,25 @@ class Chain:
 
     def _declined(self, found: Found, text: str, clock: _Clock, *, mode: Mode = "quotes", model: str = "") -> Answer:
         question = found.question
+        declined = self._uncited(
+            text, "not_found", question.standalone, question.lang, confidence=round(found.decided.confidence, 3), followups=self._followups(found, set())
+        )
+        return replace(declined, warnings=question.warnings, mode=mode, timings=found.timings | clock.laps, made_by=self._made_by(model))
+
+    def _uncited(self, text: str, status: Status, standalone: str, lang: Lang, *, confidence: float, followups: tuple[str, ...]) -> Answer:
         return Answer(
             text=text,
             citations=(),
             verdicts=(),
-            status="not_found",
-            confidence=round(found.decided.confidence, 3),
-            warnings=question.warnings,
-            standalone=question.standalone,
-            mode=mode,
-            language=question.lang,
-            followups=self._followups(found, set()),
-            timings=found.timings | clock.laps,
-            made_by=self._made_by(model),
+            status=status,
+            confidence=confidence,
+            warnings=(),
+            standalone=standalone,
+            mode="quotes",
+            language=lang,
+            followups=followups,
+            timings={},
+            made_by=self._made_by(""),
         )
 
     def _followups(self, found: Found, used: set[str]) -> tuple[str, ...]:

@@ -125,8 +125,7 @@ COMPARE = cues(
 # With names joined: what asks to set them beside one another.
 EACH = cues(
     """
-    each(?! (?:year|month|week|day|quarter|term|team|client|company|firm|student|school|project|applicant))
-    both | either | respectively | set against | the same
+    each | both | either | respectively | set against | the same
     which (?:one|of (?:them|these|those|the two)|came|gives|pays|got|may|has|had|is|was)
     各自 | 兩者 | 两者 | 各有 | 邊個(?:先|較|多|大|早|好|高|長) | 邊間(?:先|較|多|大|早) | 哪個 | 哪一個 | 哪一間 | 定係 | 還是 | 还是
     """
@@ -136,7 +135,7 @@ OR = re.compile(r"[\s,]*(?:\bor\b|\bvs\b\.?|\bversus\b|定係|定|還是|还是|
 AND = re.compile(r"(?:['’]s?)?[\s,]*(?:,|、|&|\band\b|與|与|和|同埋|同|及|跟)(?:\s+(?:the|an?))?\s*", re.IGNORECASE)
 MADE_OF = re.compile(r"\s+(?:vs\.?|versus|and|or)\s+|與|与|和|同|及", re.IGNORECASE)
 # What a sentence may open with before a name in capitals.
-OPENS = re.compile(r"(?:(?:Is|Are|Was|Were|Does|Do|Did|Has|Have|Should|Can|Could|Will|Which|What|Who|Compare|Between|The)\s+)*")
+OPENS = re.compile(r"^(?:(?:Is|Are|Was|Were|Does|Do|Did|Has|Have|Should|Can|Could|Will|Which|What|Who|Compare|Between|The)\s+)*")
 TIMELINE = cues(
     """
     timeline | chronology | history of | key milestones | over the years | how (?:has|have) .{2,60} (?:changed|developed|evolved|grown)

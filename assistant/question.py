@@ -34,7 +34,8 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 _ACRONYM = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]*[A-Z+][A-Za-z+]*(?![a-z])")
-_CAPITALS = r"[A-Z][\w&+-]*(?:[ .][A-Z][\w&+-]*)*"
+_CAPITAL = r"[A-Z][\w&+-]*(?:\.[\w&+-]+)*"
+_CAPITALS = rf"{_CAPITAL}(?: {_CAPITAL})*"
 _LATIN = re.compile(_CAPITALS, re.ASCII)
 _EITHER = re.compile(rf"(?P<one>{_CAPITALS})(?:,? or|,? vs\.?|,? versus) (?:the |an? )?(?P<other>{_CAPITALS})", re.ASCII)
 _NTH = re.compile(r"\b(?:first|second|third|fourth|fifth)\b", re.IGNORECASE)
@@ -206,8 +207,8 @@ def _things(text: str, names: Names) -> list[Name]:
     others = [Name(match.group(), (), *match.span()) for match in _ACRONYM.finditer(text) if len(match.group()) > 2]
     for match in _EITHER.finditer(text):
         for side in ("one", "other"):
-            start = match.start(side) + len(cues.OPENS.match(match[side]).group())  # type: ignore[union-attr]  # it matches nothing too
-            others.append(Name(text[start : match.end(side)], (), start, match.end(side)))
+            written = cues.OPENS.sub("", match[side], count=1)
+            others.append(Name(written, (), match.end(side) - len(written), match.end(side)))
     for other in sorted(others, key=lambda other: other.start):
         if other.written and not any(other.start < one.end and one.start < other.end for one in found):
             found.append(other)
@@ -279,9 +280,11 @@ def _recent(turns: Sequence[Turn]) -> list[Turn]:
     """The last turns that fit, oldest first; empty ones left out, and greetings, thanks and the like with what was said to them."""
     kept: list[Turn] = []
     size = 0
-    asking = [turn.role == "assistant" or not manner(turn.content) for turn in turns]
-    answering = [turn.role == "user" or at == 0 or asking[at - 1] for at, turn in enumerate(turns)]
-    for turn in reversed([turn for turn, *kept_in in zip(turns, asking, answering, strict=True) if all(kept_in)]):
+    for at in reversed(range(len(turns))):
+        turn = turns[at]
+        asked = at - 1 if turn.role == "assistant" and at else at
+        if turns[asked].role == "user" and manner(turns[asked].content, first=asked == 0):
+            continue
         size += len(turn.content)
         if len(kept) == MAX_TURNS or (kept and size > MAX_CHARACTERS):
             break

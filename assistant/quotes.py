@@ -87,9 +87,10 @@ def _sides(question: Question, items: Sequence[Evidence]) -> dict[str, list[Evid
     A statement is on the one that it names, or if it names none on the one that its text is about; one that names several is on no side.
     """
     sides: dict[str, list[Evidence]] = {side.names[0]: [] for side in question.sides}
-    for item in items:
+    names = {side: [fold(name) for name in side.names] for side in question.sides}
+    for item in items if sides else ():
         said = fold(item.statement.text)
-        named = [side for side in question.sides if any(_holds(said, fold(name)) for name in side.names)]
+        named = [side for side in question.sides if any(_holds(said, name) for name in names[side])]
         of = named or [side for side in question.sides if topic_id(item.text) in side.topics]
         if len(of) == 1 and not {"|", "\n"} & set(item.statement.text):
             sides[of[0].names[0]].append(item)

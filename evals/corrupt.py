@@ -66,11 +66,10 @@ def measure(chain: Chain, each: int = 120, progress: Callable[[int, int], None] 
     for done, (change, lang) in enumerate(wanted):
         choose = random.Random(f"{SEED} {change} {lang}")
         made = 0
-        for item in choose.sample(told, len(told)):
+        candidates = [item for item in told if item.text.lang == lang]
+        for item in choose.sample(candidates, len(candidates)):
             if made == each // 2:
                 break
-            if item.text.lang != lang:
-                continue
             kin = [one for one in by_topic[item.text.topic, lang] if one.text.id != item.text.id and not set(one.statement.marks) & set(item.statement.marks)]
             other = choose.choice(kin or [one for one in told if one.text.id != item.text.id] or told)
             sentence = next((one for one in _made(change, item, other, chain.names, choose) if one != item.statement.text or change == "citation"), None)

@@ -24,7 +24,7 @@ _REMEDY = "Run `git checkout index/judge_weights`, or set HKAI_JUDGE=off."
 
 
 class JudgeError(Exception):
-    """The judge's weights cannot be used; the message says why and what mends it."""
+    """The judge, or another cross-encoder, cannot be used; the message says why and what mends it."""
 
 
 class Reranker:

@@ -105,11 +105,11 @@ def eval_judge(
     from assistant.settings import load
     from evals import cases, judge, pairs, report
 
+    if train and further:
+        raise BadInput("--train and --further were both given.", "Give one: --train begins anew, --further goes on from the present weights.")
     questions = pairs.load()
     parts = build(load().model_copy(update={"judge": "off", "reranker": ""}))
     open_index(parts)
-    if train and further:
-        raise BadInput("--train and --further were both given.", "Give one: --train begins anew, --further goes on from the present weights.")
     if train or further:
         with bar("Mining") as mining:
             judge.make(parts.chain, [pair for pair in questions if pair.split == "train"], further=further, progress=mining)
