@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableGenerator
 
 from assistant import cues, manners, quotes
 from assistant.errors import BadInput, ModelError
-from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder, rerank
+from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
 from assistant.prompts import NOT_FOUND
 from assistant.question import Names, language, read_as, understand
@@ -54,6 +54,10 @@ PART_NOT_FOUND = {
 UNSUPPORTED = {
     "en": "what it wrote was not borne out by the sources",
     "zh": "所寫內容未獲資料證實",
+}
+DIFFER = {
+    "en": "The sources differ on a figure: see {one} and {other}.",
+    "zh": "資料對同一數字說法不一，請看{one}與{other}。",
 }
 NEXT = {"en": "Tell me about {title}", "zh": "介紹{title}"}
 
@@ -212,7 +216,7 @@ class Chain:
         return Decided(judged, min(sure, chance), enough, unknown)
 
     def _order(self, question: Question, hits: Sequence[Hit]) -> list[Hit]:
-        """The hits, ranked by their signs and, where there is a judge, the best dozen by it too."""
+        """The hits, ranked by their signs and, where there is a judge, the best by it too."""
         ranked = rank(question, hits, self.library, self.weights)
         return reorder(question, ranked, self.judge, self.weights) if self.judge else ranked
 
@@ -279,6 +283,10 @@ class Chain:
         old = outdated(verified.cited, date.today()) if question.period.latest and not question.period.since else ""
         if old:
             warnings.append(OUTDATED[question.lang].format(date=old))
+        disagree = differing(verified.cited)
+        if disagree:
+            one, other = (f"[{item.number}] ({_publisher(item)})" for item in disagree)
+            warnings.append(DIFFER[question.lang].format(one=one, other=other))
         clock.lap("verify")
         yield Event("answer", self._answered(found, draft, verified, warnings, clock))
 
@@ -307,11 +315,12 @@ class Chain:
 
     def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:
         question = found.question
+        unknown = (*found.decided.unknown, *quotes.unheard(question, found.evidence))
         return Answer(
-            text="\n\n".join([verified.text, *(PART_NOT_FOUND[question.lang].format(part=part) for part in found.decided.unknown)]),
+            text="\n\n".join([verified.text, *(PART_NOT_FOUND[question.lang].format(part=part) for part in unknown)]),
             citations=tuple(_citation(item) for item in verified.cited),
             verdicts=verified.verdicts,
-            status="partial" if found.decided.unknown else "answered",
+            status="partial" if unknown else "answered",
             confidence=round(found.decided.confidence, 3),
             warnings=tuple(warnings),
             standalone=question.standalone,
@@ -356,6 +365,10 @@ class Chain:
     def _made_by(self, model: str) -> MadeBy:
         judges = " + ".join(model.name for model in (self.judge, self.reranker) if model)
         return MadeBy(model=model, embedder=self.library.embedder.name, judge=judges, index=self.library.version, settings=self._settings)
+
+
+def _publisher(item: Evidence) -> str:
+    return next((source.publisher for source in item.statement.sources if source.publisher), item.text.title)
 
 
 def _citation(item: Evidence) -> Citation:

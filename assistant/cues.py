@@ -165,6 +165,36 @@ ABOUT = cues(
     """,
     start=True,
 )
+_GET = "(?:apply|get|join|register|enrol|enroll|obtain|receive|access|qualify|sign up|use|claim)"
+_GET_CHINESE = "(?:申請|申请|攞|拎|取得|參加|参加|加入|報名|报名|登記|登记|使用|獲得|获得)"
+# How something is got or joined, and what a statement says of that: for whom it is, and what is to be done.
+HOW_TO = cues(
+    rf"""
+    how (?:do|does|can|could|should|would|might|must) (?:i|we|you|one|someone|people|my|our|an?|the)\b.{{0,60}}?\b{_GET} | how to {_GET}
+    (?:steps|procedure|process) (?:to|for|of) (?:apply|applying|application|joining|getting)
+    (?:點|點樣|如何|怎樣|怎麼|怎么|怎样)(?:先|才)?(?:可以|能夠|能)?(?:先|去)?{_GET_CHINESE} | (?:申請|申请|報名|报名)(?:方法|程序|流程|手續|手续|步驟|步骤)
+    """
+)
+FOR_WHOM = cues(
+    r"""
+    eligible | eligibility | open to | (?:may|can|could) apply | must (?:be|have|hold) | qualify | qualifies | only for | restricted to
+    applicants? (?:must|need|should|are|may|can) | 合資格 | 資格 | 申請人(?:須|必須|要|可) | 申請者 | 可申請 | 可以申請 | 可以報名 | 對象 | 開放予 | 限於
+    """
+)
+TO_DO = cues(
+    r"""
+    appl(?:y|ies|ied|ication|ications) | submit(?:s|ted)? | submission | deadline | form | portal | online | interviews? | vett?(?:s|ed|ing)? | selects?
+    selected | approves? | approved | 申請 | 遞交 | 提交 | 截止 | 表格 | 網上 | 面試 | 評審 | 審批 | 批核 | 報名 | 登記
+    """
+)
+# What is answered by yes or no; "can you tell me" and "is there any" ask for more.
+YES_NO = cues(
+    r"""
+    (?:(?:so|and|but|then|ok|okay) )?(?:is|are|was|were|does|do|did|has|have|had|must|may|should|will|would|can|could) (?!you\b|there\b)\w+
+    """,
+    start=True,
+)
+YES_NO_CHINESE = re.compile(r"是否|是不是|係咪|係唔係|會不會|會唔會|可唔可以|可不可以|能不能|能否|可否|使唔使|需不需要|需唔需要|[嗎吗咩嘛麼]\s*[?？]?\s*$")
 ENGLISH = cues(
     """
     the | a | an | is | are | was | were | what | which | who | how | when | where | why | does | do | did | can

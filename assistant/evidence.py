@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 
 from assistant.records import Evidence, Question
@@ -24,8 +25,12 @@ from index.words import tokens
 
 LIMIT = 12
 POOL = 60
-JUDGED = 12
+# How many statements the judge reads: fewer where one statement may be enough; what lies behind them hardly ever answers.
+JUDGED, JUDGED_OF_SEVERAL = 6, 12
 SERIES_REACH = 1.5
+# Of two statements that may disagree: the least share of their words that both have, where the figure has a unit and where it is a bare
+# number, and by what share of the larger two figures may differ that were only rounded.
+ALIKE, ALIKE_COUNTS, ROUNDING = 0.4, 0.6, 0.05
 ELSEWHERE = Path(__file__).parent / "elsewhere.txt"
 WEIGHTS = Path(__file__).parent / "weights.toml"
 
@@ -64,11 +69,14 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
 
 
 def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights) -> list[Hit]:
-    """The best dozen of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
+    """The best of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
 
-    The judge counts for less in documents of one's own, which are further from what it was trained on.
+    Six are judged, a dozen where several things are asked for. The judge counts for less in documents of one's own, which are further
+    from what it was trained on.
     """
-    first, rest = ranked[:JUDGED], ranked[JUDGED:]
+    several = question.kind in ("list", "timeline", "compare") or bool(question.parts)
+    judged = JUDGED_OF_SEVERAL if several else JUDGED
+    first, rest = ranked[:judged], ranked[judged:]
     odds = judge.scores(question.standalone, [hit.statement.text for hit in first])
     scored = []
     for hit, odd in zip(first, odds.tolist(), strict=True):
@@ -81,15 +89,15 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
 
 def rerank(question: Question, ordered: Sequence[Hit], reranker: Reranker) -> list[Hit]:
     """The best dozen of `ordered` in the order of another cross-encoder's scores, the first with the highest score of before, and so on."""
-    first = ordered[:JUDGED]
+    first = ordered[:LIMIT]
     scores = reranker.scores(question.standalone, [hit.statement.text for hit in first]).tolist()
     best = sorted(zip(first, scores, strict=True), key=lambda one: -one[1])
-    return [*(replace(hit, score=before.score) for before, (hit, _) in zip(first, best, strict=True)), *ordered[JUDGED:]]
+    return [*(replace(hit, score=before.score) for before, (hit, _) in zip(first, best, strict=True)), *ordered[LIMIT:]]
 
 
 def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
     """What the judge adds to `enough_signs`, log odds over 10: its highest, its third highest, and that of the first hit."""
-    odds = sorted((hit.signals["judge"] + hit.signals["judge_own"] for hit in hits[:JUDGED]), reverse=True)
+    odds = sorted((hit.signals["judge"] + hit.signals["judge_own"] for hit in hits if "judge" in hit.signals), reverse=True)
     first = hits[0].signals
     return {"judge": odds[0] / 10, "judge_third": odds[min(2, len(odds) - 1)] / 10, "judge_first": (first["judge"] + first["judge_own"]) / 10}
 
@@ -112,6 +120,33 @@ def outdated(cited: Sequence[Evidence], today: date) -> str:
     dates = [item.statement.as_of for item in cited if item.statement.as_of]
     until, newest = max(((date + "-12-31"[len(date) - 4 :], date) for date in dates), default=("", ""))  # a year or a month counts to its end
     return newest if until < today.replace(year=today.year - 1, day=min(today.day, 28)).isoformat() else ""
+
+
+def differing(cited: Sequence[Evidence]) -> tuple[Evidence, Evidence] | None:
+    """Two of the statements, of different pages, that give one thing's figure for one date and do not agree; rounding is no disagreement.
+
+    They are about one thing where enough of their words are the same, and give its figure where each has but one of that unit.
+    """
+    told = [(item, {word for word in tokens(item.statement.text) if not word.isdigit()}, _single_figures(item)) for item in cited]
+    for (one, words, held), (other, others, said) in combinations(told, 2):
+        pages = {source.url or source.title for source in one.statement.sources} & {source.url or source.title for source in other.statement.sources}
+        if pages or (one.statement.as_of != other.statement.as_of and one.statement.as_of and other.statement.as_of):
+            continue
+        alike = len(words & others) / max(1, len(words | others))
+        for unit in held.keys() & said.keys():
+            apart = abs(held[unit] - said[unit]) / max(abs(held[unit]), abs(said[unit]), 1e-9)
+            if alike >= (ALIKE if unit else ALIKE_COUNTS) and apart > ROUNDING:
+                return one, other
+    return None
+
+
+def _single_figures(item: Evidence) -> dict[str, float]:
+    """Of each unit the figure of the statement, where it has but one; dates are none."""
+    held: dict[str, list[float]] = {}
+    for figure in figures(item.statement.text):
+        if figure.unit != "date":
+            held.setdefault(figure.unit, []).append(float(figure.value))
+    return {unit: values[0] for unit, values in held.items() if len(values) == 1}
 
 
 def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -> dict[str, float]:

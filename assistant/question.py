@@ -236,12 +236,16 @@ def kind(text: str, own: Sequence[Name] = ()) -> Kind:
         return "compare"
     if cues.TIMELINE.search(text):
         return "timeline"
+    if cues.HOW_TO.search(text):
+        return "how_to"
     if cues.FIGURE.search(text):
         return "figure"
     if cues.LIST.search(text):
         return "list"
     if cues.ABOUT.search(text.strip()) and own and len(tokens(text)) <= len(tokens(own[0].written)) + 2:
         return "about"
+    if cues.YES_NO.search(text.strip()) or cues.YES_NO_CHINESE.search(text):
+        return "yes_no"
     return "fact"
 
 

@@ -7,16 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+from assistant import cues
 from assistant.records import Draft, Evidence, Question, Sentence
+from corpus.figures import figures
 from corpus.markdown import topic_id
 from index.words import fold
 
 # By kind of question: the most statements that are quoted, and how far below the best one (in log odds) they may score.
-MOST = {"fact": 6, "figure": 6, "list": 8, "timeline": 8, "compare": 8, "about": 6}
-REACH = {"fact": 6.0, "figure": 6.0, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0}
+MOST = {"fact": 6, "figure": 6, "yes_no": 4, "list": 8, "timeline": 8, "compare": 8, "about": 6, "how_to": 8}
+REACH = {"fact": 5.0, "figure": 5.0, "yes_no": 5.0, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0, "how_to": 6.0}
 
 # Of a comparison: the statements on each thing, where there are so many, and by how many the longest column may exceed the shortest.
 LEAST_ROWS, MORE_ROWS = 2, 2
+
+# What stands over the statements of an answer that tells how to apply for something.
+ROLES = {"en": ("Eligibility", "Amount", "Steps"), "zh": ("資格", "金額", "步驟")}
 
 NOT_FOUND = {
     "en": "I could not find an answer to this in the public pages that I know.",
@@ -42,6 +47,8 @@ def write(question: Question, evidence: Sequence[Evidence]) -> Draft:
         return _draft([*leading, *_table(sides)])
     if question.kind in ("list", "timeline") and len(chosen) > 2:
         return _draft([("\n- ", item) for item in chosen])
+    if question.kind == "how_to":
+        return _draft(_by_role(question, chosen))
     apart = question.kind == "compare"
     return _draft([("\n\n" if apart and item.text.id != chosen[max(0, at - 1)].text.id else " ", item) for at, item in enumerate(chosen)])
 
@@ -54,6 +61,13 @@ def not_found(question: Question, evidence: Sequence[Evidence], *, narrowed: boo
     separator = "、" if question.lang == "zh" else "; "
     nearest = NEAREST[question.lang].format(titles=separator.join(titles)) if titles else ""
     return f"{NOT_FOUND[question.lang]} {nearest}".strip()
+
+
+def unheard(question: Question, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    """Of the things that a question compares, where something is held on another, those of which no text is and that no statement names."""
+    said = [fold(item.statement.text) for item in evidence]
+    none = [side for side in question.sides if not side.topics and not any(_holds(one, fold(name)) for one in said for name in side.names)]
+    return tuple(side.names[0] for side in none) if len(none) < len(question.sides) else ()
 
 
 def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -128,6 +142,31 @@ def _side_by_side(question: Question, evidence: Sequence[Evidence], near: Sequen
     kept = [[item for at, item in enumerate(held) if at < LEAST_ROWS or item.number in within] for held in sides.values()]
     rows = min(map(len, kept)) + MORE_ROWS
     return [item for item in near if item.number not in beside][:2] + [item for row in list(zip_longest(*kept))[:rows] for item in row if item]
+
+
+def _by_role(question: Question, chosen: Sequence[Evidence]) -> Iterator[tuple[str, Evidence]]:
+    """The statements under what they tell of an application, each behind its lead; the others before them, all of them if few roles are told of."""
+    roles = {item.number: _role(item.statement.text) for item in chosen}
+    told = sorted({role for role in roles.values() if role is not None})
+    if len(told) < 2:
+        told, roles = [], {}
+    yield from ((" ", item) for item in chosen if roles.get(item.number) is None)
+    colon = "：" if question.lang == "zh" else ":"
+    for role in told:
+        lead = f"\n\n{ROLES[question.lang][role]}{colon}"
+        for item in chosen:
+            if roles[item.number] == role:
+                yield f"{lead}\n- ", item
+                lead = ""
+
+
+def _role(statement: str) -> int | None:
+    """What a statement tells of an application: for whom it is (0), how much there is (1), what is to be done (2), or none of these."""
+    if cues.FOR_WHOM.search(statement):
+        return 0
+    if any(figure.unit == "HKD" for figure in figures(statement)):
+        return 1
+    return 2 if cues.TO_DO.search(statement) else None
 
 
 def _as_in_text(chosen: list[Evidence]) -> list[Evidence]:

@@ -11,7 +11,7 @@ from index.search import View
 
 Mode = Literal["quotes", "model"]
 Status = Literal["answered", "partial", "not_found"]
-Kind = Literal["fact", "figure", "list", "timeline", "compare", "about"]
+Kind = Literal["fact", "figure", "list", "timeline", "compare", "about", "how_to", "yes_no"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from assistant.chain import Ask, Chain
-from assistant.evidence import JUDGED, WEIGHTS, Weights, enough_signs, rank, reorder, statement_signs
+from assistant.evidence import WEIGHTS, Weights, enough_signs, rank, reorder, statement_signs
 from assistant.records import Turn
 from evals.cases import Case
 from evals.pairs import Pair
@@ -118,7 +118,7 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
 
 
 def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, progress: Progress = lambda done, total: None) -> Signs:
-    """What the search says of each question; with `weights` for the ranking before it, what the judge says of each of the best dozen."""
+    """What the search says of each question; with `weights` for the ranking before it, what the judge says of each statement that it reads."""
     examples: list[Example] = []
     statement: tuple[str, ...] = ()
     enough: tuple[str, ...] = ()
@@ -134,7 +134,8 @@ def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, pro
             rows: list[Mapping[str, float]] = [statement_signs(question, hit, rarity) for hit in hits]
         else:
             unweighted = replace(weights, statement_judged={"score": 1.0})
-            hits = reorder(question, rank(question, hits, chain.library, weights), chain.judge, unweighted)[:JUDGED]
+            ordered = reorder(question, rank(question, hits, chain.library, weights), chain.judge, unweighted)
+            hits = [hit for hit in ordered if "judge" in hit.signals]
             rows = [{name: hit.signals[name] for name in ("score", "judge")} for hit in hits]
         statement, enough = tuple(rows[0]), tuple(whole)
         examples.append(

@@ -8,9 +8,12 @@ import pytest
 from assistant.chain import Ask, Chain
 from assistant.evidence import (
     JUDGED,
+    JUDGED_OF_SEVERAL,
+    LIMIT,
     WEIGHTS,
     Weights,
     confidence,
+    differing,
     everyday,
     gather,
     judged_signs,
@@ -23,6 +26,7 @@ from assistant.evidence import (
 )
 from assistant.question import Names, language, understand
 from assistant.records import Evidence, Period, Question
+from corpus.text import Source
 from index.embedder import DEFAULT, MINILM
 from index.judge import WEIGHTS as JUDGE
 from index.judge import Judge, Reranker
@@ -71,7 +75,7 @@ def test_of_texts_that_tell_the_same_the_one_that_fits_best_is_kept(library: Lib
     assert all(len(texts) == 1 for texts in told.values())
 
 
-def test_the_judge_reorders_the_best_dozen_and_leaves_the_others_behind(library: Library, judge: Judge) -> None:
+def test_the_judge_reorders_the_best_and_leaves_the_others_behind(library: Library, judge: Judge) -> None:
     question = _question("What share of the computing price does the AI Subsidy Scheme pay?", library)
     ranked = rank(question, _hits(library, question), library, load_weights(library.embedder.name))
     judged = reorder(question, ranked, judge, Weights({}, {}, 0.5, 0.8, statement_judged={"judge": 1.0}))
@@ -83,15 +87,23 @@ def test_the_judge_reorders_the_best_dozen_and_leaves_the_others_behind(library:
     assert judged_signs(judged)["judge"] >= judged_signs(judged)["judge_third"]
 
 
+def test_of_a_question_that_several_statements_answer_the_judge_reads_more(library: Library, judge: Judge) -> None:
+    weights = load_weights(library.embedder.name)
+    for asked, expected in (("What does the AI Subsidy Scheme pay?", JUDGED), ("List what the AI Subsidy Scheme pays for", JUDGED_OF_SEVERAL)):
+        question = _question(asked, library)
+        ordered = reorder(question, rank(question, _hits(library, question), library, weights), judge, weights)
+        assert sum("judge" in hit.signals for hit in ordered) == min(expected, len(ordered))
+
+
 def test_another_cross_encoder_by_its_folder_reorders_the_best_dozen(library: Library, judge: Judge) -> None:
     question = _question("What share of the computing price does the AI Subsidy Scheme pay?", library)
     ranked = rank(question, _hits(library, question), library, load_weights(library.embedder.name))
     reranker = Reranker(str(JUDGE))
     again = rerank(question, ranked, reranker)
-    assert {hit.id for hit in again[:JUDGED]} == {hit.id for hit in ranked[:JUDGED]}
-    assert again[JUDGED:] == ranked[JUDGED:]
+    assert {hit.id for hit in again[:LIMIT]} == {hit.id for hit in ranked[:LIMIT]}
+    assert again[LIMIT:] == ranked[LIMIT:]
     assert [hit.score for hit in again] == [hit.score for hit in ranked]
-    scores = reranker.scores(question.standalone, [hit.statement.text for hit in again[:JUDGED]])
+    scores = reranker.scores(question.standalone, [hit.statement.text for hit in again[:LIMIT]])
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
     assert [hit.id for hit in again] != [hit.id for hit in ranked]
 
@@ -151,6 +163,31 @@ def test_statements_older_than_a_year_are_outdated(library: Library, dates: tupl
     (hit, *_) = _hits(library, _question("Cyberport", library))
     cited = [Evidence(at, hit.text, hit.chunk, replace(hit.statement, as_of=as_of), 1.0) for at, as_of in enumerate(dates)]
     assert outdated(cited, date(2026, 11, 22)) == old
+
+
+@pytest.mark.parametrize(
+    ("other", "as_of", "differ"),
+    [
+        ("Start-ups at Incu-Bio 2.0 get up to HK$6 million each.", "2025-10", True),
+        ("Start-ups at Incu-Bio 2.0 get up to HK$6 million each.", "2024-10", False),  # another time
+        ("Start-ups at Incu-Bio 2.0 get up to HK$6 million each.", "", True),  # a document without a date
+        ("Start-ups at Incu-Bio 2.0 get up to HK$40 million each.", "2025-10", False),  # rounded
+        ("Start-ups at Incu-Bio 2.0 get HK$1 million in cash and up to HK$39 million each in all.", "2025-10", False),  # which of the two is meant?
+        ("HKIC put HK$6 million into a robot maker.", "2025-10", False),  # another matter
+        ("Start-ups at Incu-Bio 2.0 get up to 50% of their costs each.", "2025-10", False),  # another measure
+    ],
+)
+def test_statements_that_give_one_things_figure_otherwise_differ(library: Library, other: str, as_of: str, differ: bool) -> None:
+    (hit, *_) = _hits(library, _question("Cyberport", library))
+    pages = [Source("Ta Kung Pao", url="https://a.example/1"), Source("SCMP", url="https://b.example/2")]
+    told = [("A start-up at Incu-Bio 2.0 gets up to HK$39.7 million.", "2025-10"), (other, as_of)]
+    cited = [
+        Evidence(at, hit.text, hit.chunk, replace(hit.statement, text=text, as_of=date, sources=(page,)), 1.0)
+        for at, ((text, date), page) in enumerate(zip(told, pages, strict=True), 1)
+    ]
+    assert differing(cited) == (tuple(cited) if differ else None)
+    same_page = [cited[0], replace(cited[1], statement=replace(cited[1].statement, sources=(pages[0],)))]
+    assert differing(same_page) is None
 
 
 def test_of_a_series_the_newest_leads(library: Library) -> None:

@@ -123,6 +123,17 @@ def test_a_time_counted_from_today(text: str, time: Period) -> None:
         ("What is Cyberport?", "about"),
         ("介紹數碼港", "about"),
         ("Who may apply for the scheme?", "fact"),
+        ("How do I apply for the scheme?", "how_to"),
+        ("How can a start-up get into Cyberport?", "how_to"),
+        ("點樣申請AI資助計劃？", "how_to"),
+        ("申請手續係點？", "how_to"),
+        ("How does Cyberport use AI?", "fact"),
+        ("Does the scheme pay students?", "yes_no"),
+        ("So can foreigners apply?", "yes_no"),
+        ("計劃係咪政府出錢？", "yes_no"),
+        ("計劃還接受申請嗎？", "yes_no"),
+        ("Is there a scheme for students?", "fact"),
+        ("Can you tell me who runs it?", "fact"),
     ],
 )
 def test_the_form_of_answer_that_a_question_calls_for(text: str, form: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, not_found, write
+from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, not_found, unheard, write
 from assistant.records import Evidence, Question, Side
 from index.library import Library
 from index.search import View, search
@@ -19,7 +19,7 @@ def _evidence(library: Library, query: str, k: int = 12) -> tuple[Evidence, ...]
     return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, hit.score) for number, hit in enumerate(hits, 1))
 
 
-@pytest.mark.parametrize("kind", ["fact", "figure", "list", "timeline", "compare", "about"])
+@pytest.mark.parametrize("kind", ["fact", "figure", "yes_no", "list", "timeline", "compare", "about", "how_to"])
 def test_an_answer_is_made_of_exact_statements_each_with_its_number(library: Library, kind: str) -> None:
     evidence = _evidence(library, "What does the AI Subsidy Scheme pay for?")
     draft = write(_question("What does the AI Subsidy Scheme pay for?", kind=kind), evidence)
@@ -71,6 +71,35 @@ def test_what_speaks_of_both_things_compared_stands_before_the_table(library: Li
     assert "".join(map(str, table)).splitlines()[2:] == ["| The Scheme pays. [2] | The Centre runs. [3] |", "| The Scheme pays. [4]"]
     unfit = replace(other, statement=replace(other.statement, text="The Centre | runs."))
     assert "---" not in "".join(map(str, write(question, (one, unfit)).sentences))
+
+
+def test_a_thing_compared_of_which_nothing_is_held_is_named(library: Library) -> None:
+    evidence = _evidence(library, "AI Subsidy Scheme")
+    scheme, other = Side(("AI Subsidy Scheme",), ("ai-subsidy-scheme",)), Side(("Zurich Fund",))
+    assert unheard(_question("Which?", kind="compare", sides=(scheme, other)), evidence) == ("Zurich Fund",)
+    assert unheard(_question("Which?", kind="compare", sides=(scheme, Side(("Cyberport",), ("cyberport",)))), evidence) == ()
+    assert unheard(_question("Which?", kind="compare", sides=(other, Side(("Basel Fund",)))), evidence) == ()
+
+
+TOLD = (
+    "The AI Subsidy Scheme is run by Cyberport.",
+    "Applications are submitted online.",
+    "Universities and start-ups may apply.",
+    "A project gets up to HK$10 million.",
+    "A committee vets each application.",
+)
+
+
+def test_how_to_apply_is_told_in_the_order_in_which_one_asks(library: Library) -> None:
+    (item,) = _evidence(library, "AI Subsidy Scheme", k=1)
+    evidence = [replace(item, number=at, statement=replace(item.statement, text=text)) for at, text in enumerate(TOLD, 1)]
+    draft = write(_question("How do I apply?", kind="how_to"), evidence)
+    assert "".join(map(str, draft.sentences)) == (
+        "The AI Subsidy Scheme is run by Cyberport. [1]\n\nEligibility:\n- Universities and start-ups may apply. [3]\n\n"
+        "Amount:\n- A project gets up to HK$10 million. [4]\n\nSteps:\n- Applications are submitted online. [2]\n- A committee vets each application. [5]"
+    )
+    few = write(_question("How do I apply?", kind="how_to"), evidence[:2])
+    assert "".join(map(str, few.sentences)) == "The AI Subsidy Scheme is run by Cyberport. [1] Applications are submitted online. [2]"
 
 
 def test_a_timeline_goes_by_date(library: Library) -> None:
