@@ -44,6 +44,7 @@ ROOMS = {
     "safetensors": {"index.e5", "evals.judge"},
     "tokenizers": {"index.e5", "evals.judge"},
     "pydantic_settings": {"assistant.settings"},
+    "sqlalchemy": {"assistant.conversations", "assistant.database"},
     "py3langid": {"assistant.question"},
     "langchain_core": {"assistant.chain"},
     "langchain_openai": {"assistant.model"},

@@ -50,6 +50,7 @@ def serve(
 ) -> None:
     """Serve the chat page and the endpoint; index what is new first."""
     parts = put_together()
+    parts.conversations.prepare()
     import uvicorn
 
     from ui.chat.page import mount
@@ -85,6 +86,8 @@ def ask(
 def chat(mode: Annotated[Mode, typer.Option(help="`quotes` or `model`; `auto` takes the model if there is one.")] = "auto") -> None:
     """Converse; an empty line or Ctrl-D ends it."""
     parts = opened()
+    if parts.settings.database:
+        parts.conversations.prepare()
     from assistant.chain import Ask
     from assistant.records import Turn
 
