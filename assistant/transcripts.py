@@ -60,7 +60,7 @@ def answer_to_json(answer: Answer) -> str:
 
 
 def answer_from_json(row: str) -> Answer:
-    """The answer; raises `KeyError`, `TypeError` or `ValueError` for JSON that is none. Fields that it lacks must have defaults."""
+    """The answer; raises `AttributeError`, `TypeError` or `ValueError` for JSON that is none. Fields that it lacks must have defaults."""
     return cast(Answer, _record(Answer, json.loads(row)))
 
 

@@ -85,12 +85,14 @@ def ask(
 @app.command()
 def chat(mode: Annotated[Mode, typer.Option(help="`quotes` or `model`; `auto` takes the model if there is one.")] = "auto") -> None:
     """Converse; an empty line or Ctrl-D ends it."""
-    parts = opened()
+    parts = put_together()
     if parts.settings.database:
         parts.conversations.prepare()
+    from assistant.build import open_index
     from assistant.chain import Ask
     from assistant.records import Turn
 
+    open_index(parts)
     turns: list[Turn] = []
     while True:
         try:
