@@ -13,6 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -173,7 +174,8 @@ class Conversations:
             rows = _rows(connection, sql.select(conversations).where(conversations.c.link == _clean(link), conversations.c.deleted.is_(None)))
             if not rows:
                 raise NotFound("This link leads nowhere.", "Ask whoever shared it for a new one.")
-            return _transcript(connection, rows[0], until=rows[0]["shared"])
+            copy = _transcript(connection, rows[0], until=rows[0]["shared"])
+        return replace(copy, messages=tuple(replace(message, feedback="", reason="") for message in copy.messages))
 
     # Feedback
 
@@ -185,9 +187,18 @@ class Conversations:
             raise TooLarge(f"The reason has {len(reason):,} characters.", f"Give at most {MAX_REASON:,}.")
         with self._database.writing() as connection:
             row = _message_held(connection, owner, message)
+            if row["answer"] is None:
+                raise BadInput("This question has no answer yet.", "Give feedback once it is answered.")
             given = {"feedback": feedback, "reason": _clean(reason) if feedback else ""}
             connection.execute(sql.update(messages).where(messages.c.id == row["id"]).values(given))
         return _message({**row, **given})
+
+    def disliked(self) -> tuple[Transcript, ...]:
+        """For each answer with thumbs down, of all owners, the conversation as it was then, that answer last; those first that were asked first."""
+        both = sql.select(conversations, messages.c.number).join(messages, messages.c.conversation == conversations.c.id)
+        wanted = both.where(messages.c.feedback == "down", conversations.c.deleted.is_(None)).order_by(messages.c.asked, messages.c.id)
+        with self._database.reading() as connection:
+            return tuple(_transcript(connection, row, until=row["number"]) for row in _rows(connection, wanted))
 
     # The database
 
@@ -244,14 +255,11 @@ def _message_held(connection: Connection, owner: str, message: str) -> Row:
 
 
 def _transcript(connection: Connection, row: Row, until: int | None = None) -> Transcript:
-    """The conversation now, or, for a copy without feedback, as it was when the message `until` was its last."""
-    wanted = sql.select(messages).where(messages.c.conversation == row["id"]).order_by(messages.c.number)
-    if until is None:
-        found = _rows(connection, wanted.where(messages.c.replaced.is_(None)))
-    else:
-        then = wanted.where(messages.c.number <= until, sql.or_(messages.c.replaced.is_(None), messages.c.replaced > until))
-        found = [{**message, "feedback": "", "reason": ""} for message in _rows(connection, then)]
-    return Transcript(_conversation(row), tuple(map(_message, found)))
+    """The conversation as it is, or as it was when the message with the number `until` was its last."""
+    in_sight = messages.c.replaced.is_(None)
+    then = () if until is None else (messages.c.number <= until,)
+    wanted = sql.select(messages).where(messages.c.conversation == row["id"], *then, in_sight if until is None else in_sight | (messages.c.replaced > until))
+    return Transcript(_conversation(row), tuple(map(_message, _rows(connection, wanted.order_by(messages.c.number)))))
 
 
 def _conversation(row: Row) -> Conversation:

@@ -300,10 +300,25 @@ def test_feedback_is_one_a_message_and_changed_by_giving_it_again(kept: Conversa
 
 def test_feedback_that_cannot_be_kept_is_refused(kept: Conversations) -> None:
     message = kept.start(ME, "What is InnoHK?", ANSWER).messages[0].id
+    with pytest.raises(BadInput, match="no answer yet"):
+        kept.feedback(ME, kept.start(ME, "unanswered").messages[0].id, "down")
     with pytest.raises(BadInput, match="up, down or empty"):
         kept.feedback(ME, message, "sideways")
     with pytest.raises(TooLarge, match="4,001"):
         kept.feedback(ME, message, "down", "x" * (MAX_REASON + 1))
+
+
+def test_the_answers_marked_wrong_are_given_with_the_conversation_as_it_was_then(kept: Conversations) -> None:
+    first = kept.start(ME, "one", ANSWER)
+    two = kept.append(ME, first.conversation.id, "two", ANSWER)
+    kept.append(ME, first.conversation.id, "two, edited", ANSWER, replaces=[first.messages[0].id, two.id])
+    other, gone = kept.start(OTHER, "theirs", ANSWER), kept.start(ME, "deleted", ANSWER)
+    for owner, message, feedback in ((OTHER, other.messages[0], "down"), (ME, two, "down"), (ME, first.messages[0], "up"), (ME, gone.messages[0], "down")):
+        kept.feedback(owner, message.id, feedback, "why")
+    kept.delete(ME, gone.conversation.id)
+    disliked = kept.disliked()
+    assert [[message.question for message in transcript.messages] for transcript in disliked] == [["one", "two"], ["theirs"]]
+    assert disliked[0].messages[-1].reason == "why"
 
 
 # Shared
