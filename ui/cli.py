@@ -1,4 +1,4 @@
-"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, doctor`.
+"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, backup, restore, doctor`.
 
 What is heavy is imported by the command that needs it, so that `hkai ask --help` answers at once.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
+from ui.backups import backup, restore
 from ui.measure import bench, evaluate
 from ui.terminal import LogProgress, Mode, bar, err, opened, out, put_together
 
@@ -26,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(evaluate, name="eval")
 app.command()(bench)
+app.command()(backup)
+app.command()(restore)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -149,7 +150,8 @@ def eval_draft(to: Annotated[Path | None, typer.Option("--out", help="File for t
 
     parts = put_together()
     texts = {text.id: text for text in (*parts.corpus, *parts.library.own())}
-    found = drafts.drafts(parts.conversations.disliked(), texts)
+    with closing(parts.conversations) as conversations:
+        found = drafts.drafts(conversations.disliked(), texts)
     rows = "".join(json.dumps(draft, ensure_ascii=False) + "\n" for draft in found)
     if to is None:
         sys.stdout.write(rows)

@@ -270,6 +270,6 @@ def test_the_checking_of_sentences_is_measured_by_one_command(run: Run, data: Pa
 def test_every_command_helps(run: Run) -> None:
     said = run("--help")
     assert said.status == 0
-    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "doctor"):
+    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "backup", "restore", "doctor"):
         assert command in said.out
         assert run(command, "--help").status == 0
