@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from assistant.chain import Chain
+from assistant.conversations import Conversations
 from assistant.errors import NotReady
 from assistant.evidence import load_weights
 from assistant.model import ModelWriter
@@ -21,16 +22,17 @@ from index.meaning import MeaningError
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that is put together: the corpus as it is on disk, the library over it, the chain over that."""
+    """Everything that is put together: the corpus as it is on disk, the library over it, the chain over that, and the conversations kept."""
 
     settings: Settings
     corpus: tuple[SourceText, ...]
     library: Library
     chain: Chain
+    conversations: Conversations
 
 
 def build(settings: Settings) -> Parts:
-    """The parts, nothing loaded and nothing indexed yet; raises `NotReady`."""
+    """The parts, nothing loaded, indexed or opened yet; raises `NotReady`."""
     try:
         corpus = load()
         library = Library(settings.data, Embedder(settings.embedder, cache=settings.data / "models"), chroma=settings.chroma)
@@ -45,7 +47,7 @@ def build(settings: Settings) -> Parts:
         writer=_writer(settings),
         settings=settings.fingerprint,
     )
-    return Parts(settings, corpus, library, chain)
+    return Parts(settings, corpus, library, chain, Conversations(settings.database or settings.data / "conversations.db"))
 
 
 def open_index(parts: Parts) -> None:

@@ -2,15 +2,17 @@
 
     HkaiError
     ├── BadInput            the request cannot be answered as it is                         no
+    │   ├── NotFound        what it names is not there, or not the caller's                 no
     │   └── TooLarge        it is larger than what is taken                                 no
     ├── BadSettings         a setting is unknown or impossible                              no
     ├── NotReady            index, embedder or texts are missing, stale or still loading    once mended
     ├── DocumentError       a document cannot be read                                       no
+    ├── StoreError          the database of conversations: unreachable, full, newer         as `retryable` says
     └── ModelError          the language model: unreachable, slow, refusing, garbled        as `retryable` says
 
 What libraries raise becomes one of these where it arrives: `index.library.LibraryError`, `index.embedder.EmbedderError`
 and `index.meaning.MeaningError` become `NotReady`; `corpus.readers.Unreadable` becomes `DocumentError`; whatever openai
-and httpx raise becomes `ModelError`.
+and httpx raise becomes `ModelError`, and whatever sqlalchemy raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,12 @@ class BadInput(HkaiError):
     """The request cannot be answered as it is."""
 
     code = "bad_input"
+
+
+class NotFound(BadInput):
+    """What the request names is not there, or not the caller's."""
+
+    code = "not_found"
 
 
 class TooLarge(BadInput):
@@ -57,6 +65,16 @@ class DocumentError(HkaiError):
     """A document cannot be read."""
 
     code = "document"
+
+
+class StoreError(HkaiError):
+    """The database of conversations is unreachable, full, or made by a newer version."""
+
+    code = "store"
+
+    def __init__(self, message: str, remedy: str = "", *, retryable: bool = False) -> None:
+        super().__init__(message, remedy)
+        self.retryable = retryable
 
 
 class ModelError(HkaiError):

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     judge: Literal["on", "off"] = Field("on", description="Whether the trained judge of question and statement is used.")
     reranker: str = Field("", description="A cross-encoder that reorders the best dozen statements after the judge: a folder, or a name on the model hub.")
     chroma: str = Field("", pattern=r"^(https?://.+)?$", description="Address of a Chroma server, in place of the folder in HKAI_DATA.")
+    database: str = Field(
+        "", pattern=r"^((postgres(ql)?(\+psycopg)?|sqlite)://.+)?$", description="URL of the database of conversations, in place of a file in HKAI_DATA."
+    )
     model: str = Field("", description="The language model that writes answers, as its endpoint calls it; empty: answers are quoted.")
     model_timeout: float = Field(30, gt=0, le=3600, description="Seconds without a token after which the model is given up.")
     model_total: float = Field(120, gt=0, le=7200, description="Seconds in all after which the model is given up.")

@@ -44,6 +44,7 @@ ROOMS = {
     "safetensors": {"index.e5", "evals.judge"},
     "tokenizers": {"index.e5", "evals.judge"},
     "pydantic_settings": {"assistant.settings"},
+    "sqlalchemy": {"assistant.conversations", "assistant.database"},
     "py3langid": {"assistant.question"},
     "langchain_core": {"assistant.chain"},
     "langchain_openai": {"assistant.model"},
@@ -51,7 +52,7 @@ ROOMS = {
     "gradio": {"ui.chat.page"},
     "fastapi": {"ui.http", "ui.chat.page"},
     "uvicorn": {"ui.cli"},
-    "typer": {"ui.cli", "ui.measure"},
+    "typer": {"ui.backups", "ui.cli", "ui.measure"},
     "rich": {"ui.cli", "ui.terminal", "evals.report"},
 }
 # Rooms of libraries that measure; their names may change with what is measured.

@@ -21,7 +21,15 @@ from ui import contract
 MAX_BODY = 1_000_000
 MAX_TURNS = 1_000
 
-_STATUS = {errors.TooLarge: 413, errors.BadInput: 422, errors.NotReady: 503, errors.DocumentError: 422, errors.ModelError: 502}
+_STATUS = {
+    errors.NotFound: 404,
+    errors.TooLarge: 413,
+    errors.BadInput: 422,
+    errors.NotReady: 503,
+    errors.StoreError: 503,
+    errors.DocumentError: 422,
+    errors.ModelError: 502,
+}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     413: {"model": contract.ErrorModel, "description": "More than 1 MB, or more than 1,000 turns"},
     422: {"model": contract.ErrorModel, "description": "The request cannot be answered as it is; the message names the field"},

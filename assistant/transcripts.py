@@ -1,0 +1,76 @@
+"""What is kept of a conversation, and an answer as the JSON in which it is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
+from types import UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from assistant.records import Answer, Turn
+
+Feedback = Literal["up", "down", ""]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation without its messages; `updated` is when the last was appended, `link` that of its read-only copy, if it is shared."""
+
+    id: str
+    title: str
+    created: datetime
+    updated: datetime
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A question as asked and its answer, None as long as there is none; `number` rises within a conversation."""
+
+    id: str
+    number: int
+    asked: datetime
+    question: str
+    answer: Answer | None
+    feedback: Feedback = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A conversation with the messages that are in sight, in the order in which they were asked."""
+
+    conversation: Conversation
+    messages: tuple[Message, ...]
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The messages that were answered, as the chain takes the conversation so far."""
+        answered = [message for message in self.messages if message.answer]
+        return tuple(turn for message in answered for turn in (Turn("user", message.question), Turn("assistant", cast(Answer, message.answer).text)))
+
+
+def answer_to_json(answer: Answer) -> str:
+    """An answer as JSON; `answer_from_json` gives an equal one, lone surrogates apart, which are no text: each becomes U+FFFD."""
+    return _SURROGATE.sub("\ufffd", json.dumps(asdict(answer), ensure_ascii=False))
+
+
+def answer_from_json(row: str) -> Answer:
+    """The answer; raises `AttributeError`, `TypeError` or `ValueError` for JSON that is none. Fields that it lacks must have defaults."""
+    return cast(Answer, _record(Answer, json.loads(row)))
+
+
+def _record(kind: Any, value: Any) -> Any:
+    """A value of the type `kind`, of frozen dataclasses and tuples, from what JSON has for it."""
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return cast(Any, kind)(**{name: _record(hints[name], item) for name, item in value.items() if name in hints})
+    if get_origin(kind) is tuple:
+        return tuple(_record(get_args(kind)[0], item) for item in value)
+    if get_origin(kind) in (Union, UnionType) and value is not None:
+        return _record(get_args(kind)[0], value)
+    return value
