@@ -67,9 +67,8 @@ def histogram(values: Sequence[float], marks: Sequence[tuple[str, float]], bins:
         x = _x(value / longest)
         side = "end" if value > 0.7 * longest else "start"
         drawn.append(f'<line class="mark" x1="{x}" x2="{x}" y1="{TOP}" y2="{_y(0)}"/>')
-        drawn.append(
-            f'<text class="said" x="{x + (-4 if side == "end" else 4):.1f}" y="{TOP + 10 + 14 * place}" text-anchor="{side}">{escape(name)} {value:.0f} ms</text>'
-        )
+        beside, said = round(x - 4 if side == "end" else x + 4, 1), f"{escape(name)} {value:.0f} ms"
+        drawn.append(f'<text class="said" x="{beside}" y="{TOP + 10 + 14 * place}" text-anchor="{side}">{said}</text>')
     return _framed(drawn, "Latency")
 
 
