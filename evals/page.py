@@ -42,6 +42,7 @@ def drawn(made: MadeBy, results: Sequence[Result], figures: Summary) -> str:
     given: dict[str, Any] = {
         "made": [(one.name.replace("_", " "), str(getattr(made, one.name)) or "none") for one in fields(MadeBy)],
         "figures": figures,
+        "right": "nothing scored" if math.isnan(figures.total.share) else f"{figures.total.share:.1%} right",
         "rows": [(row, Markup(charts.bar(row.share, row.low, row.high))) for row in figures.kinds],
         "all_rows": [*figures.kinds, *figures.splits, figures.total],
         "tiles": _tiles(figures),

@@ -78,7 +78,8 @@ def eval_compare(
         out.print(report.turned_table(f"{title}: {len(pairs)}", pairs) if pairs else f"{title}: none", soft_wrap=False)
     out.print(report.changes_table(found), report.shifts_table(found), soft_wrap=False)
     if to:
-        to.write_text(json.dumps(results.without_nan(asdict(found)), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        with _bad_input():
+            to.write_text(json.dumps(results.without_nan(asdict(found)), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 @evaluate.command("gate")
@@ -289,10 +290,10 @@ def _grader(parts: Parts, name: str) -> Grader | None:
 
 @contextmanager
 def _bad_input() -> Iterator[None]:
-    """What is wrong with files that were named, as the error that ends a command."""
+    """What is wrong with files and folders that were named, as the error that ends a command."""
     from assistant.errors import BadInput
 
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise BadInput(str(error)) from error

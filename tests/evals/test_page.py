@@ -108,6 +108,7 @@ def test_a_run_in_which_nothing_was_scored_has_a_report(chain: Chain) -> None:
     results = answers(chain, [RATE], mode="model")
     page = drawn(MADE, results, summary(results))
     assert "1 could not be scored" in page
+    assert '<div class="hero">nothing scored</div>' in page
     assert "No language model is configured" in page
     assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL).lower()
 

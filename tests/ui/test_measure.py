@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evals import gate, quality
+from index.search import Hit, search
 from tests.hkai_process import ROOT
 from tests.model_server import Reply, first_two, model_server
 from tests.ui.conftest import Run
@@ -64,6 +65,15 @@ def test_a_set_with_a_fault_is_refused_and_nothing_is_run(
     assert what in said.err
     assert "Traceback" not in said.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_run(run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant.chain.Chain.stream", lambda self, ask: pytest.fail("a case was asked"))
+    file = _set(tmp_path, RATE)
+    said = run("eval", "answers", file, "--out", file)
+    assert said.status == 1
+    assert "File exists" in said.err
+    assert file in said.err
 
 
 def test_two_runs_are_compared(run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +157,19 @@ def test_the_gate_passes_on_the_figures_that_it_wrote_and_fails_on_better_ones(r
         assert said.status == 1
         assert "fell" in said.out
     assert run("eval", "gate", "--write", "--sample").status == 1
+
+
+def test_a_broken_retriever_turns_the_gate_red(run: Run, data: Path, small_sets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("eval", "gate", "--write").status == 0
+
+    def without_the_best(*arguments: Any, **options: Any) -> list[Hit]:
+        return search(*arguments, **options)[20:]
+
+    monkeypatch.setattr("assistant.chain.search", without_the_best)
+    said = run("eval", "gate")
+    assert said.status == 1
+    assert "right: single" in said.out
+    assert "fell" in said.out
 
 
 def test_the_page_on_quality_is_made_by_command(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
