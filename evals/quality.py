@@ -58,6 +58,10 @@ Weights and rules are fitted on `dev` alone, and no fact is in both: a gap betwe
     hkai eval compare out/before out/after                           # what turned from right to wrong and back, and whether that is chance
 
 ![The report of a run](images/report.png)
+
+On a phone:
+
+![The same on a phone: bars by kind, calibration and risk, a failure beside what was required](images/report.phone.png)
 """
 
 
