@@ -30,9 +30,9 @@ fix: $(TOOLS) ## what the linters can mend by themselves
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-eval: $(INSTALLED) ## the question sets, compared with the committed figures
+eval: $(INSTALLED) ## the question sets, compared with the committed figures (GATE=--sample asks a part)
 	@$(BIN)/hkai ingest --rebuild
-	@$(BIN)/hkai eval gate
+	@$(BIN)/hkai eval gate $(GATE)
 
 bench: $(TOOLS) ## speed and memory, each beside its floor in the same run
 	@$(BIN)/hkai bench

@@ -1,4 +1,4 @@
-"""The committed figures, `expected.toml`, and whether a run falls short of them."""
+"""The committed figures, and whether a run falls short of them: `expected.toml` of all sets, `expected.sample.toml` of the sample that CI asks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.run import Row, Summary
+from evals.summary import Row, Summary
 
 EXPECTED = Path(__file__).parent / "expected.toml"
+OF_SAMPLE = Path(__file__).parent / "expected.sample.toml"
 
 _HEAD = """\
 # The figures of the sets in `evals/sets` in quotes mode, written by `hkai eval gate --write` and never by hand.
@@ -17,6 +18,18 @@ _HEAD = """\
 # where those are more. Right: the share of the cases answered, or declined, as they should be. Found: how the right
 # statement ranks in the evidence.
 """
+_HEAD_OF_SAMPLE = """\
+# The same of the fixed sample that `hkai eval gate --sample` asks, from the same run; see `expected.toml`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A committed figure: its value, by how much a run may fall below it, and the number of cases it was measured on."""
+
+    expected: float
+    margin: float
+    cases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +56,29 @@ class _Figure:
         return math.ceil(1000 * max(0.02, 2 / self.cases)) / 1000 if self.cases else 0.02
 
 
-def compare(summary: Summary, expected: Path = EXPECTED) -> list[Line]:
-    """Every figure beside the committed one; raises `ValueError` for a file that is not one of committed figures."""
+def committed(expected: Path = EXPECTED) -> dict[tuple[str, str], Committed]:
+    """The committed figures by section and name; raises `ValueError` for a file that is not one of committed figures."""
     try:
-        committed = tomllib.loads(expected.read_text(encoding="utf-8"))
-        known = {(section, name): entry for section, entries in committed.items() for name, entry in entries.items()}
-        lines = []
-        for figure in _figures(summary):
-            entry = known.pop((figure.section, figure.name), None) or {"expected": math.nan, "margin": 0.0, "cases": 0}
-            verdict = _verdict(figure, entry["expected"], entry["margin"], entry["cases"])
-            lines.append(Line(figure.section, figure.name, figure.value, entry["expected"], entry["margin"], verdict))
+        held = tomllib.loads(expected.read_text(encoding="utf-8"))
+        return {
+            (section, name): Committed(float(entry["expected"]), float(entry["margin"]), int(entry["cases"]))
+            for section, entries in held.items()
+            for name, entry in entries.items()
+        }
     except OSError as error:
         raise ValueError(f"{expected} cannot be read ({error.strerror}). `hkai eval gate --write` makes it.") from error
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{expected} is not a file of committed figures ({error!r}). `hkai eval gate --write` makes it anew.") from error
-    gone = [Line(section, name, math.nan, entry["expected"], entry["margin"], "other cases") for (section, name), entry in known.items()]
-    return lines + gone
+
+
+def compare(summary: Summary, expected: Path = EXPECTED) -> list[Line]:
+    """Every figure beside the committed one; raises `ValueError` for a file that is not one of committed figures."""
+    known = committed(expected)
+    lines = []
+    for figure in _figures(summary):
+        entry = known.pop((figure.section, figure.name), Committed(math.nan, 0.0, 0))
+        lines.append(Line(figure.section, figure.name, figure.value, entry.expected, entry.margin, _verdict(figure, entry)))
+    return lines + [Line(section, name, math.nan, entry.expected, entry.margin, "other cases") for (section, name), entry in known.items()]
 
 
 def passes(lines: list[Line]) -> bool:
@@ -68,7 +88,7 @@ def passes(lines: list[Line]) -> bool:
 
 def write(summary: Summary, expected: Path = EXPECTED) -> None:
     """Commits the figures of a run."""
-    text, section = _HEAD, ""
+    text, section = _HEAD_OF_SAMPLE if expected.name == OF_SAMPLE.name else _HEAD, ""
     for figure in _figures(summary):
         if figure.section != section:
             text, section = f"{text}\n[{figure.section}]\n", figure.section
@@ -88,9 +108,9 @@ def _found(row: Row) -> list[tuple[str, float]]:
     return [("R@1", row.found_1), ("R@5", row.found_5), ("MRR", row.mrr)]
 
 
-def _verdict(figure: _Figure, expected: float, margin: float, cases: int) -> str:
-    if cases != figure.cases:
+def _verdict(figure: _Figure, entry: Committed) -> str:
+    if entry.cases != figure.cases:
         return "other cases"
-    if not figure.value >= expected - margin - 1e-9:
+    if not figure.value >= entry.expected - entry.margin - 1e-9:
         return "fell"
-    return "rose" if figure.value > expected + margin + 1e-9 else "as expected"
+    return "rose" if figure.value > entry.expected + entry.margin + 1e-9 else "as expected"

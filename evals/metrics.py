@@ -114,6 +114,27 @@ def recall(found: Collection[str], relevant: Collection[str]) -> float:
     return recall_at_k(tuple(found), relevant, len(found))
 
 
+def citation_precision(cited: Sequence[Collection[str]], right: Collection[str]) -> float:
+    """The share of the citations that bear a label of `right`; `cited` are the labels of each (Liu, Zhang, Liang 2023, "Evaluating verifiability").
+
+    Each citation counts once, and one that is right makes up for no other. Of no citations, 0.
+    """
+    numbers = {str(at): labels for at, labels in enumerate(cited)}
+    return precision(numbers, {at for at, labels in numbers.items() if set(labels) & set(right)})
+
+
+def citation_recall(cited: str, required: Sequence[Sequence[str]]) -> float:
+    """The share of the required groups that the cited statements, joined in `cited`, hold (ibid.: what is to be said and borne out by a citation)."""
+    if not required:
+        raise ValueError("citation recall is not defined without anything required")
+    return 1 - len(missing(cited, required)) / len(required)
+
+
+def faithfulness(supported: Sequence[bool]) -> float:
+    """The share of an answer's sentences that what they cite bears out (Es et al. 2024, "RAGAS"); of none, NaN."""
+    return _share(sum(supported), len(supported))
+
+
 # Declining
 
 
@@ -141,6 +162,52 @@ def abstention(declined: Sequence[bool], answerable: Sequence[bool]) -> Abstenti
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
+
+
+# Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Cases of like confidence: their number, their mean confidence, how many of them came true, and that share's 95% interval."""
+
+    cases: int
+    confidence: float
+    true: int
+    low: float
+    high: float
+
+
+def calibration(confidences: Sequence[float], outcomes: Sequence[bool], bins: int = 10) -> list[Bin]:
+    """The reliability diagram: what came true, by confidence (0 to 1) in bins of equal width (DeGroot, Fienberg 1983); empty bins are left out."""
+    found: dict[int, list[tuple[float, bool]]] = {}
+    for pair in zip(confidences, outcomes, strict=True):
+        found.setdefault(min(bins - 1, int(pair[0] * bins)), []).append(pair)
+    drawn = []
+    for _, pairs in sorted(found.items()):
+        true = sum(outcome for _, outcome in pairs)
+        drawn.append(Bin(len(pairs), sum(confidence for confidence, _ in pairs) / len(pairs), true, *wilson(true, len(pairs))))
+    return drawn
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error: how far confidence and share lie apart, averaged over the cases (Naeini et al. 2015); of nothing, NaN."""
+    cases = sum(one.cases for one in bins)
+    return sum(abs(one.cases * one.confidence - one.true) for one in bins) / cases if cases else math.nan
+
+
+def risk_coverage(confidences: Sequence[float], right: Sequence[bool]) -> list[tuple[float, float]]:
+    """For every confidence, of the cases at least so sure: which share of all they are, and which share of them is wrong (El-Yaniv, Wiener 2010).
+
+    In order of coverage. Cases of equal confidence come in together, so that their order does not matter.
+    """
+    pairs = sorted(zip(confidences, right, strict=True), key=lambda pair: -pair[0])
+    points, wrong = [], 0
+    for at, (confidence, one) in enumerate(pairs, 1):
+        wrong += not one
+        if at == len(pairs) or pairs[at][0] < confidence:
+            points.append((at / len(pairs), wrong / at))
+    return points
 
 
 # Figures about figures
@@ -179,3 +246,24 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
     lost, won = pairs.count((True, False)), pairs.count((False, True))
     tail = sum(math.comb(lost + won, at) for at in range(min(lost, won) + 1))
     return float(min(1.0, 2 * tail / 2 ** (lost + won)))
+
+
+def paired_difference(before: Sequence[float], after: Sequence[float], *, draws: int = 2_000, seed: int = 20261122) -> tuple[float, float, float]:
+    """The mean of `after` less `before` over the same cases, and its 95% interval: cases are drawn with both their values.
+
+    (Paired bootstrap, percentile method: Efron, Tibshirani 1993, ch. 13; for comparing systems: Koehn 2004.)
+    """
+    differences = [float(new) - float(old) for old, new in zip(before, after, strict=True)]
+    return (sum(differences) / len(differences) if differences else math.nan, *bootstrap(differences, draws=draws, seed=seed))
+
+
+def cohen_kappa(one: Sequence[bool], other: Sequence[bool]) -> float:
+    """The agreement of two judgements of the same cases beyond chance (Cohen 1960): 1 whole, 0 as by chance.
+
+    NaN without cases, and where both always say the same one thing, so that chance alone agrees wholly.
+    """
+    pairs = list(zip(one, other, strict=True))
+    agreed = _share(sum(a == b for a, b in pairs), len(pairs))
+    yes, also = _share(sum(one), len(pairs)), _share(sum(other), len(pairs))
+    by_chance = yes * also + (1 - yes) * (1 - also)
+    return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else math.nan

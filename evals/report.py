@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from evals.corrupt import shares
@@ -13,10 +14,12 @@ from evals.metrics import wilson
 
 if TYPE_CHECKING:
     from evals.bench import Bench
+    from evals.compare import Comparison
     from evals.corrupt import Tried
     from evals.gate import Line
     from evals.judge import Measured
-    from evals.run import Result, Row, Summary
+    from evals.run import Result
+    from evals.summary import Row, Summary
 
 _STYLES = {"fell": "bold red", "other cases": "bold red", "rose": "green"}
 
@@ -45,6 +48,12 @@ def means_table(summary: Summary, *, times: bool = True) -> Table:
     declining = summary.abstention
     for name, value in (("precision", declining.precision), ("recall", declining.recall), ("balanced accuracy", declining.balanced_accuracy)):
         table.add_row(f"declining: {name}", _share(value), "")
+    table.add_row("confidence: expected calibration error", _figure(summary.calibration_error), "")
+    judged = summary.agreement
+    if judged:
+        unjudged = f" ({judged.unjudged} without a verdict)" if judged.unjudged else ""
+        table.add_row("model judge agrees with the check", f"{judged.agreed}/{judged.cases}{unjudged}", _interval(*wilson(judged.agreed, judged.cases)))
+        table.add_row("model judge: Cohen's kappa", _figure(judged.kappa), "")
     if times:
         table.add_row("latency p50", f"{summary.p50:.0f} ms", "")
         table.add_row("latency p95", f"{summary.p95:.0f} ms", "")
@@ -58,7 +67,46 @@ def failures_table(results: Sequence[Result]) -> Table:
         if result.right is not True:
             status = result.error or (result.answer.status if result.answer else "")
             lacking = "; ".join(group[0] for group in result.missing)
-            table.add_row(result.case.id, result.case.question, status, "" if result.rank is None else str(result.rank), lacking)
+            table.add_row(*map(escape, (result.case.id, result.case.question, status, "" if result.rank is None else str(result.rank), lacking)))
+    return table
+
+
+def changes_table(found: Comparison) -> Table:
+    """The right answers by kind in both runs, what was lost and won, and whether that is more than chance."""
+    table = _table("Right answers", "kind", "cases", "before", "after", "lost", "won", "difference", "95%", "p")
+    for rows in (found.kinds, (found.total,)):
+        for row in rows:
+            cases = f"{row.cases}" if not row.unscored else f"{row.cases} ({row.unscored} not scored)"
+            style = ("red" if row.difference < 0 else "green") if row.p < 0.05 else ""
+            counts = map(str, (row.before, row.after, row.lost, row.won))
+            table.add_row(row.name, cases, *counts, _points(row.difference), _points_interval(row.low, row.high), f"{row.p:.3f}", style=style)
+        table.add_section()
+    table.caption = "In percentage points; the interval by a paired bootstrap, p by McNemar's exact test, not adjusted for the number of kinds."
+    table.caption_justify = "left"
+    return table
+
+
+def shifts_table(found: Comparison) -> Table:
+    """The other figures of both runs."""
+    table = _table("Other figures", "figure", "cases", "before", "after", "difference", "95%")
+    for one in found.shifts:
+        form = "{:.0f}" if one.name == "milliseconds" else "{:.3f}"
+        signed = form.replace(":", ":+")
+        interval = f"{signed.format(one.low)} to {signed.format(one.high)}"
+        table.add_row(one.name, str(one.cases), form.format(one.before), form.format(one.after), signed.format(one.difference), interval)
+    return table
+
+
+def turned_table(title: str, pairs: Sequence[tuple[Result, Result]]) -> Table:
+    """The cases that turned, with what is missing from whichever answer is wrong."""
+    table = _table(title, "case", "kind", "question", "status", "rank", "missing")
+    for before, after in pairs:
+        wrong = before if after.right else after
+        status = [result.answer.status if result.answer else "" for result in (before, after)]
+        ranks = ["" if result.rank is None else str(result.rank) for result in (before, after)]
+        lacking = "; ".join(group[0] for group in wrong.missing)
+        cells = (before.case.id, before.case.kind, before.case.question, _to(status), _to(ranks), lacking)
+        table.add_row(*map(escape, cells))
     return table
 
 
@@ -140,13 +188,26 @@ def bench_table(bench: Bench) -> Table:
 def _table(title: str, first: str, *others: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in (first, *others):
-        words = name in ("case", "question", "status", "missing")
+        words = name in ("case", "kind", "question", "status", "missing")
         table.add_column(name, justify="left" if words or name == first else "right", overflow="fold", no_wrap=not words)
     return table
 
 
 def _interval(low: float, high: float) -> str:
     return "" if math.isnan(low) else f"{100 * low:.1f} - {100 * high:.1f}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def _points_interval(low: float, high: float) -> str:
+    return f"{_points(low)} to {_points(high)}"
+
+
+def _to(pair: Sequence[str]) -> str:
+    """What was and what is, or what both are."""
+    return pair[0] if pair[0] == pair[1] else " > ".join(pair)
 
 
 def _right(row: Row) -> str:

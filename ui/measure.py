@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,9 @@ from ui.terminal import Mode, bar, err, opened, out, put_together
 if TYPE_CHECKING:
     from assistant.build import Parts
     from assistant.chain import Chain
+    from evals.cases import Case
+    from evals.opinion import Grader
+    from evals.results import Kept
     from evals.run import Result
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure retrieval and answers on question sets.")
@@ -23,43 +27,102 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure retrieval and answers
 @evaluate.command("answers")
 def eval_answers(
     sets: Annotated[list[Path], typer.Argument(help="Question sets (JSONL); `evals/README.md` describes them.")],
-    to: Annotated[Path | None, typer.Option("--out", help="Folder for `results.jsonl` and `summary.json`.")] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="Folder for the results and their report; a run that was stopped goes on there.")] = None,
     mode: Annotated[Mode, typer.Option(help="`quotes`, or `model`, which needs a language model.")] = "quotes",
+    judge_model: Annotated[str, typer.Option(help="A language model whose opinion of each answer is asked; the setting HKAI_JUDGE_MODEL.")] = "",
     failures: Annotated[bool, typer.Option("--failures", help="List the cases that were not right.")] = False,
 ) -> None:
     """Run question sets; exit status 1 if a case could not be scored."""
-    from evals import report, run
+    from assistant.build import open_index
+    from evals import page, report, results, summary
 
-    results = _evaluated(opened(), sets, mode)
-    if failures:
-        out.print(report.failures_table(results), soft_wrap=False)
-    out.print(report.answers_table(run.summary(results)), report.means_table(run.summary(results)), soft_wrap=False)
+    parts = put_together()
+    cases = _loaded(parts, sets)
+    open_index(parts)
+    grader = _grader(parts, judge_model)
     if to:
-        run.write(results, to)
-        out.print(f"Written to {to}.", markup=False)
-    if any(result.error for result in results):
+        made = results.made_by(parts.chain, cases, mode=mode, settings=parts.settings.fingerprint, judge_model=grader.name if grader else "")
+        with ExitStack() as stack:
+            with _bad_input():
+                kept = stack.enter_context(results.kept(to, made))
+            found = _asked(parts, cases, mode, grader, kept)
+            figures = kept.finish(found)
+            page.write(to, made, found, figures)
+    else:
+        found = _asked(parts, cases, mode, grader)
+        figures = summary.summary(found)
+    if failures:
+        out.print(report.failures_table(found), soft_wrap=False)
+    out.print(report.answers_table(figures), report.means_table(figures), soft_wrap=False)
+    if to:
+        out.print(f"Written to {to}: open {to / page.NAME}.", markup=False)
+    if any(result.failed for result in found):
         raise typer.Exit(1)
+
+
+@evaluate.command("compare")
+def eval_compare(
+    before: Annotated[Path, typer.Argument(help="Folder of a run, as `hkai eval answers --out` writes it.")],
+    after: Annotated[Path, typer.Argument(help="Folder of another run over the same cases.")],
+    to: Annotated[Path | None, typer.Option("--out", help="JSON file for the figures.")] = None,
+) -> None:
+    """Show what changed from one run to another: the cases that turned, and whether the difference is more than chance."""
+    from dataclasses import asdict
+
+    from evals import compare, report, results
+
+    with _bad_input():
+        found = compare.compare(results.read(before), results.read(after))
+    for name, one, other in found.made_otherwise:
+        out.print(f"{name}: {one or 'none'} > {other or 'none'}", markup=False)
+    for title, pairs in (("From right to wrong", found.lost), ("From wrong to right", found.won)):
+        out.print(report.turned_table(f"{title}: {len(pairs)}", pairs) if pairs else f"{title}: none", soft_wrap=False)
+    out.print(report.changes_table(found), report.shifts_table(found), soft_wrap=False)
+    if to:
+        with _bad_input():
+            to.write_text(json.dumps(results.without_nan(asdict(found)), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 @evaluate.command("gate")
-def eval_gate(write: Annotated[bool, typer.Option("--write", help="Write the figures of this run as those expected.")] = False) -> None:
+def eval_gate(
+    write: Annotated[bool, typer.Option("--write", help="Write the figures of this run, and those of the sample in it, as those expected.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Only the fixed sample that CI asks, against `evals/expected.sample.toml`.")] = False,
+) -> None:
     """Run all sets in quotes and compare with `evals/expected.toml`; exit status 1 on a fall."""
+    from assistant.build import open_index
     from assistant.errors import BadInput
-    from evals import cases, gate, report, run
+    from evals import cases, gate, report
+    from evals.summary import summary
 
-    summary = run.summary(_evaluated(opened(), sorted(cases.SETS.glob("*.jsonl")), "quotes"))
-    out.print(report.answers_table(summary), report.means_table(summary, times=False), soft_wrap=False)
+    if write and sample:
+        raise BadInput("--write and --sample were both given.", "Give --write alone: it writes the figures of the sample too.")
+    parts = put_together()
+    loaded = _loaded(parts, sorted(cases.SETS.glob("*.jsonl")))
+    open_index(parts)
+    found = _asked(parts, cases.sample(loaded) if sample else loaded, "quotes")
+    figures = summary(found)
+    out.print(report.answers_table(figures), report.means_table(figures, times=False), soft_wrap=False)
     if write:
-        gate.write(summary)
-        out.print(f"Written to {gate.EXPECTED}.", markup=False)
+        chosen = {case.id for case in cases.sample(loaded)}
+        gate.write(figures, gate.EXPECTED)
+        gate.write(summary([result for result in found if result.case.id in chosen]), gate.OF_SAMPLE)
+        out.print(f"Written to {gate.EXPECTED} and {gate.OF_SAMPLE}. Run `hkai eval quality` next.", markup=False)
         return
-    try:
-        lines = gate.compare(summary)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
+    with _bad_input():
+        lines = gate.compare(figures, gate.OF_SAMPLE if sample else gate.EXPECTED)
     out.print(report.gate_table(lines), soft_wrap=False)
     if not gate.passes(lines):
         raise typer.Exit(1)
+
+
+@evaluate.command("quality")
+def eval_quality() -> None:
+    """Write the page of the documentation on quality, `docs/quality.md`, from the committed figures."""
+    from evals import quality
+
+    with _bad_input():
+        quality.write()
+    out.print(f"Written to {quality.PAGE} and {quality.CHART}.", markup=False)
 
 
 @evaluate.command("retrieval")
@@ -209,15 +272,51 @@ def _with_judge(chain: Chain) -> Chain:
     return judged
 
 
-def _evaluated(parts: Parts, sets: list[Path], mode: Mode) -> list[Result]:
-    """What came of every case of the sets; raises `BadInput`, before anything is run, naming all that is wrong with them."""
-    from assistant.errors import BadInput
-    from evals import cases, run
+def _loaded(parts: Parts, sets: list[Path]) -> tuple[Case, ...]:
+    """The cases of the sets; raises `BadInput`, before anything is run, naming all that is wrong with them."""
+    from evals import cases
 
     labels = {mark for text in parts.corpus for statement in text.statements for mark in statement.marks}
-    try:
-        loaded = cases.load_all(sets, labels)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
+    with _bad_input():
+        return cases.load_all(sets, labels)
+
+
+def _asked(parts: Parts, cases: Sequence[Case], mode: Mode, grader: Grader | None = None, kept: Kept | None = None) -> list[Result]:
+    """What came of every case, in order: those kept from before, and the others as they are asked."""
+    from evals.run import each
+
+    done = dict(kept.done) if kept else {}
+    if done:
+        err.print(f"{len(done)} of {len(cases)} cases were asked before; the run goes on.")
+    left = [case for case in cases if case.id not in done]
     with bar("Asking") as progress:
-        return run.answers(parts.chain, loaded, mode=mode, progress=progress)
+        for result in each(parts.chain, left, mode=mode, grader=grader):
+            done[result.case.id] = result
+            if kept:
+                kept.add(result)
+            scored = [one.right for one in done.values() if one.right is not None]
+            progress(len(done), len(cases), f"{sum(scored) / len(scored):.1%} right" if scored else "")
+    return [done[case.id] for case in cases]
+
+
+def _grader(parts: Parts, name: str) -> Grader | None:
+    """The model whose opinion is asked, by the option or by the settings; None where neither names one. Raises `BadSettings`."""
+    from assistant.errors import BadSettings
+    from evals.opinion import Grader
+
+    settings = parts.settings
+    name = name or settings.judge_model
+    if name and not (settings.judge_model_url or settings.judge_model_key):
+        raise BadSettings(f"The judge {name} has no endpoint.", "Set HKAI_JUDGE_MODEL_URL or HKAI_JUDGE_MODEL_KEY.")
+    return Grader(name, base_url=settings.judge_model_url, api_key=settings.judge_model_key, timeout=settings.model_timeout) if name else None
+
+
+@contextmanager
+def _bad_input() -> Iterator[None]:
+    """What is wrong with files and folders that were named, as the error that ends a command."""
+    from assistant.errors import BadInput
+
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise BadInput(str(error)) from error

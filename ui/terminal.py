@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,6 +16,13 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Mode = Literal["auto", "quotes", "model"]
+
+
+class Shown(Protocol):
+    """What tells a progress bar how far the work is, with a note to stand beside its label."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Shows it."""
 
 
 def put_together() -> Parts:
@@ -36,11 +43,15 @@ def opened() -> Parts:
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar as a callback of (done, total)."""
+def bar(label: str) -> Iterator[Shown]:
+    """A progress bar as a callback of (done, total) and, where there is more to say, a note."""
     with _progress() as progress:
         task = progress.add_task(label, total=None, visible=False)
-        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+        def show(done: int, total: int, note: str = "") -> None:
+            progress.update(task, completed=done, total=total, visible=True, description=f"{label} {note}".rstrip())
+
+        yield show
 
 
 class LogProgress:

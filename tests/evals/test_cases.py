@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evals.cases import load, load_all
+from evals.cases import SAMPLED, Case, load, load_all, sample
 
 GOOD: dict[str, Any] = {
     "id": "one",
@@ -86,3 +87,21 @@ def test_a_document_is_found_beside_its_set(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("A note.", encoding="utf-8")
     file = _write(tmp_path / "set.jsonl", {**GOOD, "kind": "own_documents", "right": [], "documents": ["notes.txt"]})
     assert load(file)[0].documents == (str(tmp_path / "notes.txt"),)
+
+
+def _cases(kind: str, split: str, number: int) -> list[Case]:
+    return [Case(f"{kind}-{split}-{at}", kind, "en", split, "How much?", True, required=(("x",),), right=("y",)) for at in range(number)]
+
+
+def test_a_sample_has_the_same_share_of_every_kind_and_split_in_the_order_given() -> None:
+    cases = [*_cases("single", "dev", 100), *_cases("single", "test", 20), *_cases("list", "dev", 3)]
+    chosen = sample(cases)
+    counted = Counter((case.kind, case.split) for case in chosen)
+    assert counted == {("single", "dev"): 100 * SAMPLED, ("single", "test"): 20 * SAMPLED, ("list", "dev"): 2}
+    assert list(chosen) == [case for case in cases if case in chosen]
+    assert set(sample(cases[::-1])) == set(chosen)
+
+
+def test_a_case_more_leaves_the_rest_of_the_sample_as_it_was() -> None:
+    cases = _cases("single", "dev", 101)
+    assert len(set(sample(cases[:-1])) ^ set(sample(cases))) <= 2

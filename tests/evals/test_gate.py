@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assistant.chain import Chain
-from evals.cases import Case
-from evals.gate import EXPECTED, compare, passes, write
-from evals.run import Summary, answers, summary
+from evals.cases import SETS, Case, load_all, sample
+from evals.gate import EXPECTED, OF_SAMPLE, committed, compare, passes, write
+from evals.run import answers
+from evals.summary import Summary, summary
 
 CASES = [
     Case(f"case-{at}", "single", "en", "dev", question, True, required=((required,),), right=(label,))
@@ -68,3 +70,21 @@ def test_a_file_of_no_figures_says_what_to_do(healthy: Summary, tmp_path: Path, 
 
 def test_the_committed_figures_can_be_read(healthy: Summary) -> None:
     assert {line.section for line in compare(healthy, EXPECTED)} == {"right", "found"}
+
+
+def test_the_figures_of_the_sample_are_of_the_cases_that_it_draws_and_of_at_least_400() -> None:
+    chosen = sample(load_all(sorted(SETS.glob("*.jsonl"))))
+    counted = Counter(case.kind for case in chosen) + Counter(case.split for case in chosen) + Counter({"all": len(chosen)})
+    held = {name: figure.cases for (section, name), figure in committed(OF_SAMPLE).items() if section == "right"}
+    assert held == dict(counted), "run `hkai eval gate --write`"
+    assert held["all"] >= 400
+
+
+def test_the_sample_is_near_the_whole() -> None:
+    assert committed(OF_SAMPLE)["right", "all"].expected == pytest.approx(committed()["right", "all"].expected, abs=0.04)
+
+
+def test_a_margin_is_two_cases_or_two_points_whichever_is_more() -> None:
+    for figures in (committed(), committed(OF_SAMPLE)):
+        for figure in figures.values():
+            assert figure.margin >= max(0.02, 2 / figure.cases) - 1e-9

@@ -4,49 +4,124 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evals.metrics import (
     abstention,
     bootstrap,
+    calibration,
+    calibration_error,
+    citation_precision,
+    citation_recall,
+    cohen_kappa,
     correct,
+    faithfulness,
     holds,
     mcnemar,
     missing,
     ndcg_at_k,
+    paired_difference,
     percentile,
     precision,
     recall,
     recall_at_k,
     reciprocal_rank,
+    risk_coverage,
     wilson,
 )
 
+PASSAGES = [f"p{at}" for at in range(30)]
+rankings = st.lists(st.sampled_from(PASSAGES), min_size=1, max_size=30, unique=True)
+grades = st.dictionaries(st.sampled_from([*PASSAGES, "never found"]), st.integers(1, 4), min_size=1, max_size=12)
+
 
 @pytest.mark.filterwarnings("ignore")  # what ranx and numba warn of while they compile is theirs
-def test_retrieval_metrics_agree_with_an_independent_implementation() -> None:
+@given(ranked=rankings, judged=grades, k=st.integers(1, 40))
+def test_retrieval_metrics_agree_with_an_independent_implementation_on_any_ranking(ranked: list[str], judged: dict[str, int], k: int) -> None:
     from ranx import Qrels, Run, evaluate
 
-    chance = np.random.default_rng(7)
-    judged: dict[str, dict[str, int]] = {}
-    ranked: dict[str, list[str]] = {}
-    for number in range(60):
-        passages = [f"p{at}" for at in chance.permutation(40)]
-        relevant = chance.choice(60, size=chance.integers(1, 12), replace=False)
-        judged[f"q{number}"] = {f"p{at}": int(grade) for at, grade in zip(relevant, chance.integers(1, 4, relevant.size), strict=True)}
-        ranked[f"q{number}"] = passages[: chance.integers(3, 40)]
-    scores = {query: {passage: float(100 - at) for at, passage in enumerate(passages)} for query, passages in ranked.items()}
-    theirs = evaluate(Qrels(judged), Run(scores), ["ndcg@5", "ndcg@10", "recall@1", "recall@5", "recall@10", "mrr"], return_mean=False)
-    for at, query in enumerate(sorted(judged)):
-        order = list(Qrels(judged).keys()).index(query)
-        ours = {
-            "ndcg@5": ndcg_at_k(ranked[query], judged[query], 5),
-            "ndcg@10": ndcg_at_k(ranked[query], judged[query], 10),
-            "recall@1": recall_at_k(ranked[query], judged[query], 1),
-            "recall@5": recall_at_k(ranked[query], judged[query], 5),
-            "recall@10": recall_at_k(ranked[query], judged[query], 10),
-            "mrr": reciprocal_rank(ranked[query], judged[query]),
-        }
-        assert {name: theirs[name][order] for name in ours} == pytest.approx(ours, abs=1e-9), (at, query)
+    scores = {"q": {passage: float(100 - at) for at, passage in enumerate(ranked)}}
+    theirs = evaluate(Qrels({"q": judged}), Run(scores), [f"ndcg@{k}", f"recall@{k}", f"precision@{k}", "mrr"])
+    ours = {
+        f"ndcg@{k}": ndcg_at_k(ranked, judged, k),
+        f"recall@{k}": recall_at_k(ranked, judged, k),
+        f"precision@{k}": precision(ranked[:k], judged) * min(k, len(ranked)) / k,  # theirs is of k, also where fewer were found
+        "mrr": reciprocal_rank(ranked, judged),
+    }
+    assert theirs == pytest.approx(ours, abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_declining_agrees_with_an_independent_implementation(pairs: list[tuple[bool, bool]]) -> None:
+    from sklearn.metrics import precision_score, recall_score
+
+    declined, answerable = [one for one, _ in pairs], [other for _, other in pairs]
+    unanswerable = [not other for other in answerable]
+    ours = abstention(declined, answerable)
+    if any(declined):
+        assert ours.precision == pytest.approx(precision_score(unanswerable, declined), abs=1e-12)
+    if any(unanswerable):
+        assert ours.recall == pytest.approx(recall_score(unanswerable, declined), abs=1e-12)
+    if any(unanswerable) and any(answerable):
+        both = (recall_score(unanswerable, declined), recall_score(answerable, [not one for one in declined]))
+        assert ours.balanced_accuracy == pytest.approx(sum(both) / 2, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_kappa_agrees_with_an_independent_implementation(pairs: list[tuple[bool, bool]]) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    one, other = [a for a, _ in pairs], [b for _, b in pairs]
+    if len({*one, *other}) == 1:
+        assert math.isnan(cohen_kappa(one, other))
+    else:
+        assert cohen_kappa(one, other) == pytest.approx(cohen_kappa_score(one, other), abs=1e-12)
+    assert math.isnan(cohen_kappa([], []))
+
+
+def test_citations_are_scored_each_by_its_labels() -> None:
+    cited = [("a", "b"), ("c",), ("a",), ()]
+    assert citation_precision(cited, {"a"}) == 0.5
+    assert citation_precision([], {"a"}) == 0.0
+    assert citation_recall("It pays 70% from October 2024.", [["70%"], ["2024"], ["HK$3 billion", "30億港元"], ["Cyberport"]]) == 0.5
+    with pytest.raises(ValueError, match="not defined"):
+        citation_recall("It pays 70%.", [])
+
+
+def test_faithfulness_is_the_share_of_sentences_borne_out() -> None:
+    assert faithfulness([True, True, False, True]) == 0.75
+    assert math.isnan(faithfulness([]))
+
+
+# Confidence
+
+odds = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=80)
+
+
+@given(odds)
+def test_calibration_counts_every_case_once_and_its_error_agrees_with_the_formula(pairs: list[tuple[float, bool]]) -> None:
+    confidences, outcomes = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
+    bins = calibration(list(confidences), list(outcomes))
+    assert sum(one.cases for one in bins) == len(pairs)
+    assert sum(one.true for one in bins) == outcomes.sum()
+    assert all(one.low <= one.true / one.cases <= one.high for one in bins)
+    which = np.minimum(9, (confidences * 10).astype(int))
+    expected = sum((which == at).mean() * abs(confidences[which == at].mean() - outcomes[which == at].mean()) for at in set(which))
+    assert calibration_error(bins) == pytest.approx(expected, abs=1e-9)
+    assert math.isnan(calibration_error([]))
+
+
+@given(odds)
+def test_risk_at_full_coverage_is_the_share_wrong_and_ties_come_in_together(pairs: list[tuple[float, bool]]) -> None:
+    confidences, right = [a for a, _ in pairs], [b for _, b in pairs]
+    points = risk_coverage(confidences, right)
+    assert points[-1] == (1.0, right.count(False) / len(right))
+    assert len(points) == len(set(confidences))
+    for coverage, risk in points:
+        least = sorted(confidences, reverse=True)[round(coverage * len(pairs)) - 1]
+        kept = [one for confidence, one in pairs if confidence >= least]
+        assert (coverage, risk) == pytest.approx((len(kept) / len(pairs), kept.count(False) / len(kept)))
 
 
 def test_a_set_counts_as_grades_of_one() -> None:
@@ -158,3 +233,25 @@ def test_mcnemar_agrees_with_a_binomial_test() -> None:
     after = [True] * 30 + [False] * 12 + [False] * 3 + [True] * 9
     assert mcnemar(before, after) == pytest.approx(binomtest(3, 12).pvalue, abs=1e-12)
     assert mcnemar(before, before) == 1.0
+
+
+def test_the_interval_of_a_paired_difference_agrees_with_an_independent_bootstrap() -> None:
+    from scipy.stats import bootstrap as theirs
+
+    chance = np.random.default_rng(5)
+    before = chance.random(300) < 0.8
+    after = before ^ (chance.random(300) < 0.1)
+    difference, low, high = paired_difference(list(before), list(after))
+    interval = theirs((after.astype(float) - before,), np.mean, n_resamples=5_000, method="percentile", random_state=1).confidence_interval
+    assert difference == pytest.approx(after.mean() - before.mean())
+    assert (low, high) == pytest.approx((interval.low, interval.high), abs=0.005)
+    assert (difference, low, high) == paired_difference(list(before), list(after))
+    assert paired_difference(list(before), list(before)) == (0.0, 0.0, 0.0)
+
+
+def test_a_paired_difference_is_surer_than_two_intervals_apart() -> None:
+    before = [True, False] * 100
+    after = [True, False] * 90 + [True, True] * 10
+    _, low, high = paired_difference(before, after)
+    assert low > 0
+    assert high - low < bootstrap(before)[1] - bootstrap(before)[0]

@@ -10,7 +10,8 @@ from evals.bench import Bench, Build, Timing
 from evals.cases import Case
 from evals.gate import Line
 from evals.report import answers_table, bench_table, failures_table, gate_table, means_table, retrieval_table
-from evals.run import answers, summary
+from evals.run import answers
+from evals.summary import summary
 
 CASES = [
     Case("rate", "single", "en", "dev", "What share of computing power does the AI Subsidy Scheme pay for?", True, required=(("70%",),), right=("x",)),

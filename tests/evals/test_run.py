@@ -1,12 +1,18 @@
 from __future__ import annotations
 
-import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 from assistant.chain import Chain
+from assistant.evidence import load_weights
+from assistant.model import ModelWriter
 from assistant.records import Turn
 from evals.cases import Case
-from evals.run import answers, summary, write
+from evals.run import answers, each
+from evals.summary import summary
+from index.library import Library
+from tests.model_server import Reply, first_two, model_server
 
 RATE = Case(
     "rate", "single", "en", "dev", "What share of computing power does the AI Subsidy Scheme pay for?", True,
@@ -77,19 +83,24 @@ def test_a_document_that_cannot_be_read_marks_its_case(chain: Chain, tmp_path: P
     assert "damaged" in result.error
 
 
-def test_results_are_written_and_the_same_but_for_times(chain: Chain, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        write(answers(chain, [RATE, OFFTOPIC]), tmp_path / name)
-    one, two = ((tmp_path / name / "results.jsonl").read_text(encoding="utf-8").splitlines() for name in ("one", "two"))
-    first = json.loads(one[0])
-    assert (first["case"]["id"], first["right"], first["answer"]["status"]) == ("rate", True, "answered")
-    assert [_without_times(json.loads(line)) for line in one] == [_without_times(json.loads(line)) for line in two]
-    figures = json.loads((tmp_path / "one" / "summary.json").read_text(encoding="utf-8"))
-    assert figures["total"]["right"] == 2
-    assert figures["kinds"][1]["mrr"] is None
+def test_a_case_on_which_the_model_fails_has_no_score_and_the_run_goes_on(library: Library) -> None:
+    with model_server() as server:
+        writer = ModelWriter("small", base_url=server.url, api_key="k", timeout=5, total=10)
+        chain = Chain(library, load_weights(library.embedder.name), writer=writer)
+        server.script(Reply(first_two), Reply(status=401), Reply(["Cyberport has 77 swimming pools. [1]"]), Reply(first_two))
+        good, failed, unsupported, again = each(chain, [RATE, RATE_NEXT, replace(RATE, id="made-up"), replace(RATE, id="again")], mode="model")
+    assert good.answer is not None
+    assert good.answer.mode == "model"
+    assert (failed.answer, failed.right, failed.failed) == (None, None, True)
+    assert "refused the key" in failed.error
+    assert unsupported.answer is not None  # what it wrote was not borne out: quoting instead is what the assistant does, and is scored
+    assert (unsupported.answer.mode, unsupported.failed) == ("quotes", False)
+    assert again.answer is not None
+    row = summary([good, failed, unsupported, again]).total
+    assert (row.cases, row.unscored) == (4, 1)
 
 
-def _without_times(row: dict[str, object]) -> dict[str, object]:
-    answer = row["answer"]
-    assert isinstance(answer, dict)
-    return {**row, "milliseconds": 0, "answer": {**answer, "timings": {}}}
+def test_nothing_is_scored_where_nothing_could_be(chain: Chain) -> None:
+    figures = summary(answers(chain, [RATE], mode="model"))
+    assert (figures.total.unscored, figures.total.right, figures.calibration, figures.risk, figures.made_by) == (1, 0, (), (), {})
+    assert math.isnan(figures.total.share)
