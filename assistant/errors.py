@@ -2,6 +2,7 @@
 
     HkaiError
     ├── BadInput            the request cannot be answered as it is                         no
+    │   ├── NotFound        what it names is not there, or not the caller's                 no
     │   └── TooLarge        it is larger than what is taken                                 no
     ├── BadSettings         a setting is unknown or impossible                              no
     ├── NotReady            index, embedder or texts are missing, stale or still loading    once mended
@@ -32,6 +33,12 @@ class BadInput(HkaiError):
     """The request cannot be answered as it is."""
 
     code = "bad_input"
+
+
+class NotFound(BadInput):
+    """What the request names is not there, or not the caller's."""
+
+    code = "not_found"
 
 
 class TooLarge(BadInput):

@@ -49,7 +49,7 @@ ROOMS = {
     "langchain_openai": {"assistant.model"},
     "openai": {"assistant.model"},
     "gradio": {"ui.chat.page"},
-    "fastapi": {"ui.http", "ui.chat.page"},
+    "fastapi": {"ui.http", "ui.chat_completions", "ui.replies", "ui.chat.page"},
     "uvicorn": {"ui.cli"},
     "typer": {"ui.cli", "ui.measure"},
     "rich": {"ui.cli", "ui.terminal", "evals.report"},

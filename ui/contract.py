@@ -11,6 +11,8 @@ from assistant.chain import MAX_QUESTION, Ask
 from corpus.text import SourceText
 from index.search import Filters, Hit
 
+MAX_TURNS = 1_000
+MAX_PAGE = 1_000
 DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
 
 
@@ -193,18 +195,36 @@ class TextModel(BaseModel):
 
 
 class TextList(BaseModel):
-    """The texts, in order of topic and title."""
+    """A page of the texts, in order of topic and id, documents of your own last; `total` is how many there are in all."""
 
     texts: list[TextSummary]
+    total: int
+    limit: int
+    offset: int
 
 
 class ErrorModel(BaseModel):
-    """What went wrong, what to do about it, and whether the same call may succeed later."""
+    """What went wrong, what to do about it, whether the same call may succeed later, and the id by which the server's log knows it."""
 
-    code: str
-    message: str
-    remedy: str
+    code: str = Field(examples=["bad_input"])
+    message: str = Field(examples=["`question`: Field required."])
+    remedy: str = Field(examples=["Mend the request; the fields are described at /openapi.json."])
     retryable: bool
+    request_id: str = Field(examples=["6f1c0e5d7a5b4c0f9a4e6e0c3d1b2a90"])
+
+
+class OpenAIError(BaseModel):
+    """What went wrong, as OpenAI's protocol says it; `message` ends in what to do."""
+
+    class Error(BaseModel):
+        """`param` is the field at fault, if one is."""
+
+        message: str
+        type: str = Field(examples=["invalid_request_error"])
+        param: str | None
+        code: str
+
+    error: Error
 
 
 class HealthModel(BaseModel):
