@@ -1,4 +1,4 @@
-"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, doctor`.
+"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, mcp, doctor`.
 
 What is heavy is imported by the command that needs it, so that `hkai ask --help` answers at once.
 """
@@ -165,6 +165,14 @@ def texts(
     if not found:
         err.print(f"No text holds {query!r}.", markup=False)
         raise typer.Exit(1)
+
+
+@app.command()
+def mcp() -> None:
+    """Offer search, answer and read_text to other assistants, over the Model Context Protocol on standard input and output."""
+    from ui.mcp import server
+
+    server(opened).run()
 
 
 @app.command()
