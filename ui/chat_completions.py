@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Path, Request
 from fastapi.responses import Response
 from fastapi.sse import format_sse_event
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, Tag, field_validator
 
 from assistant.chain import MAX_QUESTION, Ask, Chain
 from assistant.errors import HkaiError, NotFound, TooLarge
@@ -72,7 +72,7 @@ class ChatMessage(_Open):
 class StreamOptions(_Open):
     """How the answer is streamed."""
 
-    include_usage: bool | None = None
+    include_usage: StrictBool | None = None
 
 
 class ResponseFormat(_Open):
@@ -86,9 +86,9 @@ class ChatRequest(_Open):
 
     model: str = Field("hkai", description="`hkai` has the language model write if there is one, `hkai-quotes` quotes, `hkai-model` needs the model.")
     messages: list[ChatMessage] = Field(min_length=1)
-    stream: bool | None = None
+    stream: StrictBool | None = None
     stream_options: StreamOptions | None = None
-    n: int | None = Field(None, description="Only 1.")
+    n: int | None = Field(None, strict=True, description="Only 1.")
     tools: list[Any] | None = Field(None, description="None are called: only an empty list is taken.")
     functions: list[Any] | None = Field(None, description="None are called: only an empty list is taken.")
     response_format: ResponseFormat | None = None

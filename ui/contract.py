@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 
 from assistant import records
 from assistant.chain import MAX_QUESTION, Ask
@@ -40,7 +40,7 @@ class AnswerRequest(_Strict):
     history: list[Message] = Field(default=[], description="The turns before, oldest first; only the last that fit are used.")
     language: Literal["auto", "en", "zh"] = "auto"
     mode: Literal["auto", "quotes", "model"] = Field("auto", description="`quotes` composes exact statements; `model` needs a configured language model.")
-    k: int = Field(12, ge=1, le=50, description="How many statements the answer may rest on.")
+    k: int = Field(12, strict=True, ge=1, le=50, description="How many statements the answer may rest on.")
 
     _not_blank = field_validator("question")(_not_blank)
 
@@ -58,7 +58,7 @@ class SearchFilters(_Strict):
     lang: Literal["", "en", "zh"] = ""
     since: str = Field("", alias="from", pattern=DATE)
     until: str = Field("", alias="to", pattern=DATE)
-    own: bool | None = None
+    own: StrictBool | None = Field(None, description="Only documents of your own, or none of them.")
 
 
 class SearchRequest(_Strict):
@@ -66,7 +66,7 @@ class SearchRequest(_Strict):
 
     query: str = Field(min_length=1, max_length=MAX_QUESTION)
     history: list[Message] = []
-    k: int = Field(10, ge=1, le=50)
+    k: int = Field(10, strict=True, ge=1, le=50, description="How many chunks to give.")
     filters: SearchFilters = Field(default_factory=lambda: SearchFilters.model_validate({}))
 
     _not_blank = field_validator("query")(_not_blank)

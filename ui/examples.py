@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 _SOURCE = {
@@ -100,7 +101,9 @@ def requests(named: dict[str, Any]) -> dict[str, Any]:
     return {name: {"value": value} for name, value in named.items()}
 
 
-def reply(example: dict[str, Any], stream: str = "") -> dict[int | str, dict[str, Any]]:
-    """The example of a route's reply, and of its stream if it has one."""
-    streamed = {"text/event-stream": {"schema": {"type": "string"}, "example": stream}} if stream else {}
+def reply(example: dict[str, Any], stream: str = "", events: Sequence[str] = ()) -> dict[int | str, dict[str, Any]]:
+    """The example of a route's reply, and of its stream if it has one, whose events have these names."""
+    named = {"event": {"type": "string", "enum": list(events)}} if events else {}
+    event = {"type": "object", "properties": {**named, "data": {"type": "string"}}, "required": [*named, "data"]}
+    streamed = {"text/event-stream": {"itemSchema": event, "example": stream}} if stream else {}
     return {200: {"content": {"application/json": {"example": example}, **streamed}}}

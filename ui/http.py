@@ -22,6 +22,7 @@ from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refus
 from ui.streams import CLIENT_LEFT, EventStream, last
 
 MAX_BODY = 1_000_000
+EVENTS = ("question", "evidence", "token", "restart", "answer", "error")
 
 _REFUSALS = {
     404: "There is none of this id",
@@ -92,7 +93,9 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     _limited(app)
     app.add_middleware(RequestIds)
 
-    @app.post("/v1/answer", response_model=contract.AnswerModel, responses=_refusals(413, 422, 503) | examples.reply(examples.ANSWER, examples.ANSWER_STREAM))
+    answered = examples.reply(examples.ANSWER, examples.ANSWER_STREAM, EVENTS)
+
+    @app.post("/v1/answer", response_model=contract.AnswerModel, responses=_refusals(413, 422, 503) | answered)
     async def answer(
         request: Request,
         body: Annotated[contract.AnswerRequest, Body(openapi_examples=examples.requests(examples.ANSWER_REQUESTS))],
