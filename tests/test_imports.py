@@ -45,7 +45,7 @@ ROOMS = {
     "tokenizers": {"index.e5", "evals.judge"},
     "pydantic_settings": {"assistant.settings"},
     "py3langid": {"assistant.question"},
-    "langchain_core": {"assistant.chain"},
+    "langchain_core": {"assistant.chain", "index.retriever"},
     "langchain_openai": {"assistant.model"},
     "openai": {"assistant.model"},
     "gradio": {"ui.chat.page"},

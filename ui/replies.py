@@ -149,7 +149,7 @@ def errors_to_replies(app: FastAPI) -> None:
         faults, fields = [], []
         for fault in error.errors()[:5]:
             unread = fault["type"] == "json_invalid"
-            place = "" if unread else ".".join(str(part) for part in fault["loc"] if part not in ("body", "query", "path"))
+            place = "" if unread else ".".join(map(str, fault["loc"][1:]))
             fields.append(place)
             faults.append("the body is not valid JSON" if unread else f"`{place or 'body'}`: {fault['msg'].removeprefix('Value error, ')}")
         message = "; ".join(faults).removesuffix(".") + "."

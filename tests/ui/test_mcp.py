@@ -89,21 +89,17 @@ def test_nothing_but_the_protocol_comes_out(server: Server, tmp_path: Path) -> N
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "answer", "arguments": {"question": SCHEME}}},
     ]
-    process = subprocess.Popen(
-        COMMAND, cwd=tmp_path, env=environment(server.data), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdin
-    assert process.stdout
-    process.stdin.write("this is no message\n" + "".join(json.dumps(message) + "\n" for message in messages))
-    process.stdin.flush()
-    lines = []
-    for line in process.stdout:
-        lines.append(json.loads(line))
-        if lines[-1].get("id") == 2:
-            break
-    process.stdin.close()
-    rest = process.stdout.read()
-    assert process.wait(60) == 0
-    assert rest == ""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(COMMAND, cwd=tmp_path, env=environment(server.data), text=True, **pipes) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write("this is no message\n" + "".join(json.dumps(message) + "\n" for message in messages))
+        process.stdin.flush()
+        lines = [json.loads(process.stdout.readline())]
+        while lines[-1].get("id") != 2:
+            lines.append(json.loads(process.stdout.readline()))
+        process.stdin.close()
+        assert process.stdout.read() == ""
+        assert process.wait(60) == 0
     assert all(line["jsonrpc"] == "2.0" for line in lines)
     assert lines[-1]["result"]["structuredContent"]["status"] == "answered"
