@@ -24,7 +24,7 @@ from assistant.records import Answer, Citation, Event, Turn
 from corpus.text import Lang
 from ui import examples
 from ui.chat.phrases import PHRASES
-from ui.contract import MAX_TURNS, CitationModel, OpenAIError, citation_model
+from ui.contract import MAX_BODY, MAX_TURNS, CitationModel, OpenAIError, citation_model
 from ui.replies import openai_error, status_of
 from ui.streams import CLIENT_LEFT, EventStream, last
 
@@ -45,15 +45,19 @@ class _Open(BaseModel):
     model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": True})
 
 
+# Bounded, so that pydantic refuses half characters.
+Text = Annotated[str, Field(max_length=MAX_BODY)]
+
+
 class TextPart(_Open):
     """A part of a message. Only text is read."""
 
     type: Literal["text"]
-    text: str
+    text: Text
 
 
 Content = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[TextPart], Tag("parts")], Discriminator(lambda content: "parts" if isinstance(content, list) else "text")
+    Annotated[Text, Tag("text")] | Annotated[list[TextPart], Tag("parts")], Discriminator(lambda content: "parts" if isinstance(content, list) else "text")
 ]
 
 
@@ -84,7 +88,7 @@ class ResponseFormat(_Open):
 class ChatRequest(_Open):
     """A conversation whose last message is the question. Fields beyond these (`temperature`, `max_tokens`, `seed` …) are accepted and ignored."""
 
-    model: str = Field("hkai", description="`hkai` has the language model write if there is one, `hkai-quotes` quotes, `hkai-model` needs the model.")
+    model: str = Field("hkai", max_length=200, description="`hkai` lets the language model write if there is one, `hkai-quotes` quotes, `hkai-model` needs it.")
     messages: list[ChatMessage] = Field(min_length=1)
     stream: StrictBool | None = None
     stream_options: StreamOptions | None = None

@@ -11,6 +11,7 @@ from assistant.chain import MAX_QUESTION, Ask
 from corpus.text import SourceText
 from index.search import Filters, Hit
 
+MAX_BODY = 1_000_000
 MAX_TURNS = 1_000
 MAX_PAGE = 1_000
 DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
@@ -30,7 +31,7 @@ class Message(_Strict):
     """One turn of the conversation so far."""
 
     role: Literal["user", "assistant"]
-    content: str
+    content: str = Field(max_length=MAX_BODY)  # a bound, even one that the body never reaches, makes pydantic refuse half characters
 
 
 class AnswerRequest(_Strict):
@@ -53,8 +54,8 @@ class AnswerRequest(_Strict):
 class SearchFilters(_Strict):
     """Which texts and statements to search; what is left out does not narrow."""
 
-    topic: str = ""
-    publisher: str = ""
+    topic: str = Field("", max_length=200)
+    publisher: str = Field("", max_length=200)
     lang: Literal["", "en", "zh"] = ""
     since: str = Field("", alias="from", pattern=DATE)
     until: str = Field("", alias="to", pattern=DATE)

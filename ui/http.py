@@ -21,7 +21,6 @@ from ui import chat_completions, contract, examples
 from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal
 from ui.streams import CLIENT_LEFT, EventStream, last
 
-MAX_BODY = 1_000_000
 EVENTS = ("question", "evidence", "token", "restart", "answer", "error")
 
 _REFUSALS = {
@@ -181,22 +180,22 @@ def _bounded(history: list[contract.Message]) -> None:
 def _limited(app: FastAPI) -> None:
     @app.middleware("http")
     async def limit(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Refuses a body over `MAX_BODY` without reading on."""
+        """Refuses a body over `contract.MAX_BODY` without reading on."""
         if not request.url.path.startswith("/v1/"):
             return await call_next(request)
         length = request.headers.get("content-length", "")
         size = int(length) if length.isdecimal() else 0
         body = b""
-        if size <= MAX_BODY and request.method in ("POST", "PUT", "PATCH"):
+        if size <= contract.MAX_BODY and request.method in ("POST", "PUT", "PATCH"):
             try:
                 async for part in request.stream():
                     body += part
                     size = max(size, len(body))
-                    if size > MAX_BODY:
+                    if size > contract.MAX_BODY:
                         break
             except ClientDisconnect:
                 return Response(status_code=CLIENT_LEFT)
-        if size > MAX_BODY:
-            return refusal(413, "too_large", f"The body is larger than {MAX_BODY:,} bytes.", "Send fewer turns; only the last few are used.")
+        if size > contract.MAX_BODY:
+            return refusal(413, "too_large", f"The body is larger than {contract.MAX_BODY:,} bytes.", "Send fewer turns; only the last few are used.")
         request._body = body  # what was read is what the route sees; Starlette keeps a read body there
         return await call_next(request)

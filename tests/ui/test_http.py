@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -367,6 +368,35 @@ def test_a_wrong_search_is_refused_by_the_name_of_its_field(http: httpx.Client, 
 def test_what_is_no_json_is_refused(http: httpx.Client, body: bytes) -> None:
     reply = http.post("/v1/answer", content=body, headers={"content-type": "application/json"})
     assert re.search(r"not valid JSON|`body`", _refused(reply, 422, "bad_input"))
+
+
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/search", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "text",
+    [b'"\xff\xfe"', b'"\\ud800"', b"[" * 100_000, b"1" * 5_000, b"NaN", b'"' + b"\\u0000" * 5_000 + b'"'],
+    ids=["not UTF-8", "half a character", "deep", "a long number", "no number", "zeros"],
+)
+def test_hostile_json_is_refused(http: httpx.Client, path: str, text: bytes) -> None:
+    body = b'{"question": ' + text + b', "query": ' + text + b', "messages": [{"role": "user", "content": ' + text + b"}]}"
+    reply = http.post(path, content=body, headers={"content-type": "application/json"})
+    assert reply.status_code == (400 if "chat" in path else 422), reply.text
+
+
+@pytest.mark.parametrize(("path", "field"), [("/v1/answer", "question"), ("/v1/search", "query"), ("/v1/chat/completions", "messages")])
+def test_half_a_character_is_refused_in_the_turns_before_too(http: httpx.Client, path: str, field: str) -> None:
+    turns = b'[{"role": "user", "content": "\\ud800"}'
+    body = b'{"history": ' + turns + b'], "' + field.encode() + b'": "x"}'
+    if field == "messages":
+        body = b'{"messages": ' + turns + b', {"role": "user", "content": "x"}]}'
+    assert http.post(path, content=body, headers={"content-type": "application/json"}).status_code in (400, 422)
+
+
+def test_a_body_that_breaks_off_harms_nobody(http: httpx.Client, server: Server) -> None:
+    for rest in (b"", b'{"question": "Wh'):
+        with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as connection:
+            connection.sendall(b"POST /v1/answer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n" + rest)
+    assert http.get("/healthz").status_code == 200
+    assert "Traceback" not in server.log.read_text(encoding="utf-8")
 
 
 def test_more_than_a_thousand_turns_are_too_many(http: httpx.Client) -> None:
