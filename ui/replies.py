@@ -159,7 +159,8 @@ def errors_to_replies(app: FastAPI) -> None:
     async def refused(_: Request, error: HTTPException) -> Response:
         if error.status_code == 400:  # FastAPI could not decode the body
             return refusal(422, "bad_input", "The body cannot be read as JSON in UTF-8.", _DESCRIBED)
-        return refusal(error.status_code, "not_found" if error.status_code == 404 else "refused", f"{error.detail}.", _DESCRIBED, headers=dict(error.headers or {}))
+        code = "not_found" if error.status_code == 404 else "refused"
+        return refusal(error.status_code, code, f"{error.detail}.", _DESCRIBED, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, __: Exception) -> Response:
