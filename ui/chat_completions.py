@@ -23,7 +23,6 @@ from assistant.errors import HkaiError, NotFound, TooLarge
 from assistant.records import Answer, Citation, Event, Turn
 from corpus.text import Lang
 from ui import examples
-from ui.chat.phrases import PHRASES
 from ui.contract import MAX_BODY, MAX_TURNS, CitationModel, OpenAIError, citation_model
 from ui.replies import openai_error, status_of
 from ui.streams import CLIENT_LEFT, EventStream, last
@@ -31,7 +30,8 @@ from ui.streams import CLIENT_LEFT, EventStream, last
 MODES: dict[str, Literal["auto", "quotes", "model"]] = {"hkai": "auto", "hkai-quotes": "quotes", "hkai-model": "model"}
 NOTE: dict[Lang, str] = {"en": "Note: ", "zh": "註："}
 AS_OF: dict[Lang, str] = {"en": " (as of {date})", "zh": "（截至 {date}）"}
-SOURCES: dict[Lang, str] = {lang: f"{words.sources}{':' if lang == 'en' else '：'}" for lang, words in PHRASES.items()}
+SOURCES: dict[Lang, str] = {"en": "Sources:", "zh": "資料出處："}
+PAGE: dict[Lang, str] = {"en": "page {page}", "zh": "第 {page} 頁"}
 RULE = "\n\n---\n\n"
 # What `below` writes under an answer; it is not read as part of the conversation.
 _BELOW = re.compile(rf"{RULE}(?:{'|'.join(map(re.escape, (*SOURCES.values(), *NOTE.values())))})(?:(?!{RULE}).)*\Z", re.DOTALL)
@@ -244,7 +244,7 @@ def pieces(text: str) -> list[str]:
 def _source_line(citation: Citation, lang: Lang) -> str:
     pages = []
     for source in citation.sources:
-        named = (source.publisher, source.title, f"{PHRASES[lang].page} {source.page}" if source.page else "")
+        named = (source.publisher, source.title, PAGE[lang].format(page=source.page) if source.page else "")
         pages.append(", ".join(filter(None, named)) + (f" <{source.url}>" if source.url else ""))
     dated = AS_OF[lang].format(date=citation.as_of) if citation.as_of else ""
     return f"{citation.number}. {'; '.join(pages)}{dated}"

@@ -16,13 +16,14 @@ from assistant.build import Parts
 from assistant.chain import Chain
 from assistant.evidence import load_weights
 from assistant.model import ModelWriter
+from assistant.records import Answer, Citation, MadeBy
 from assistant.settings import Settings
-from corpus.text import SourceText
+from corpus.text import Source, SourceText
 from index.library import Library
 from tests.hkai_process import Server
 from tests.model_server import ModelServer, Reply, first_two, model_server
 from tests.ui.conftest import listening
-from ui.chat_completions import pieces
+from ui.chat_completions import below, pieces
 
 SCHEME = "What is the AI Subsidy Scheme?"
 UNKNOWN = "What is the best pizza in Naples?"
@@ -126,6 +127,26 @@ def test_what_stood_below_an_answer_is_not_read_as_part_of_the_conversation(clie
 def test_a_question_with_turns_before_it_is_answered_for_what_it_means(client: openai.OpenAI) -> None:
     message = _ask(client, SCHEME, {"role": "assistant", "content": None}, {"role": "assistant", "content": "A scheme."}, "Who runs it?").choices[0].message
     assert any(citation["text_id"].startswith("ai-subsidy-scheme") for citation in message.citations)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", "\n\n---\n\nNote: Old.\n\nSources:\n\n1. Report, page 3 (as of 2025-06)\n2. Budget, Speech <https://budget.example>"),
+        ("zh", "\n\n---\n\n註：Old.\n\n資料出處：\n\n1. Report, 第 3 頁（截至 2025-06）\n2. Budget, Speech <https://budget.example>"),
+    ],
+)
+def test_pages_dates_and_notes_stand_below_in_the_language_of_the_answer(lang: Any, said: str) -> None:
+    def citation(number: int, as_of: str, source: Source) -> Citation:
+        return Citation(number, "report.en", "Report", "Report", "It is so.", 0, 9, as_of, (source,), "")
+
+    cited = (
+        citation(1, "2025-06", Source(publisher="", title="Report", url="", kind="own", page=3)),
+        citation(2, "", Source(publisher="Budget", title="Speech", url="https://budget.example", kind="official")),
+    )
+    made_by = MadeBy("", "", "", "", "")
+    answer = Answer("It is so. [1][2]", cited, (), "answered", 1.0, ("Old.",), "", "quotes", lang, (), {}, made_by)
+    assert below(answer) == said
 
 
 # Streams
