@@ -23,7 +23,7 @@ from ui import contract
 
 REQUEST_ID = "X-Request-ID"
 # Routes that speak OpenAI's protocol, errors included.
-_OPENAI = re.compile(r"/v1/(?:chat/completions|models(?:/.*)?)")
+_OPENAI = re.compile(r"/v1/(?:chat/completions|models(?:/.*)?)", re.DOTALL)
 _KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -65,6 +65,11 @@ def test_the_routes_of_openais_protocol_say_it_in_openais_shape(client: TestClie
     assert "secret" not in reply.text
 
 
+def test_a_line_break_in_a_path_changes_nothing(client: TestClient) -> None:
+    assert set(client.post("/v1/models/a%0Ab").json()) == {"error"}
+    assert _said(client.get("/v1/no%0Athing")) == (404, "not_found")
+
+
 def test_every_error_of_the_tree_has_been_tried() -> None:
     def below(kind: type[errors.HkaiError]) -> set[type[errors.HkaiError]]:
         return {kind}.union(*(below(child) for child in kind.__subclasses__()))
