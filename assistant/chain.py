@@ -145,9 +145,9 @@ class Chain:
             raise RuntimeError("the chain ended without an answer")
         return answer
 
-    def stream(self, ask: Ask) -> Iterator[Event]:
-        """question, evidence, then tokens (provisional; `restart` takes back all so far), and the answer last."""
-        return self.runnable().stream(ask)
+    def stream(self, ask: Ask) -> Generator[Event, None, None]:
+        """question, evidence, then tokens (provisional; `restart` takes back all so far), and the answer last; closed before, it asks no more of the model."""
+        yield from self.runnable().stream(ask)
 
     def runnable(self) -> RunnableGenerator[Ask, Event]:
         """The chain as a LangChain runnable: an `Ask` in, `Event`s out."""

@@ -126,6 +126,8 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             for path in ("/healthz", "/readyz", "/v1/texts"):
                 server.at_first[path] = client.get(path)
             server.at_first["/v1/answer"] = client.post("/v1/answer", json={"question": "What is Cyberport?"})
+            asked = {"messages": [{"role": "user", "content": "What is Cyberport?"}]}
+            server.at_first["/v1/chat/completions"] = client.post("/v1/chat/completions", json=asked)
         yield server
 
 

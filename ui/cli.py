@@ -1,4 +1,4 @@
-"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, backup, restore, doctor`.
+"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, mcp, backup, restore, doctor`.
 
 What is heavy is imported by the command that needs it, so that `hkai ask --help` answers at once.
 """
@@ -173,6 +173,14 @@ def texts(
     if not found:
         err.print(f"No text holds {query!r}.", markup=False)
         raise typer.Exit(1)
+
+
+@app.command()
+def mcp() -> None:
+    """Offer search, answer and read_text to other assistants, over the Model Context Protocol on standard input and output."""
+    from ui.mcp import server
+
+    server(opened).run()
 
 
 @app.command()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 
 from assistant import records
 from assistant.chain import MAX_QUESTION, Ask
 from corpus.text import SourceText
 from index.search import Filters, Hit
 
+MAX_BODY = 1_000_000
+MAX_TURNS = 1_000
+MAX_PAGE = 1_000
 DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
 
 
@@ -28,7 +31,7 @@ class Message(_Strict):
     """One turn of the conversation so far."""
 
     role: Literal["user", "assistant"]
-    content: str
+    content: str = Field(max_length=MAX_BODY)  # a bound, even one that the body never reaches, makes pydantic refuse half characters
 
 
 class AnswerRequest(_Strict):
@@ -38,7 +41,7 @@ class AnswerRequest(_Strict):
     history: list[Message] = Field(default=[], description="The turns before, oldest first; only the last that fit are used.")
     language: Literal["auto", "en", "zh"] = "auto"
     mode: Literal["auto", "quotes", "model"] = Field("auto", description="`quotes` composes exact statements; `model` needs a configured language model.")
-    k: int = Field(12, ge=1, le=50, description="How many statements the answer may rest on.")
+    k: int = Field(12, strict=True, ge=1, le=50, description="How many statements the answer may rest on.")
 
     _not_blank = field_validator("question")(_not_blank)
 
@@ -51,12 +54,12 @@ class AnswerRequest(_Strict):
 class SearchFilters(_Strict):
     """Which texts and statements to search; what is left out does not narrow."""
 
-    topic: str = ""
-    publisher: str = ""
+    topic: str = Field("", max_length=200)
+    publisher: str = Field("", max_length=200)
     lang: Literal["", "en", "zh"] = ""
     since: str = Field("", alias="from", pattern=DATE)
     until: str = Field("", alias="to", pattern=DATE)
-    own: bool | None = None
+    own: StrictBool | None = Field(None, description="Only documents of your own, or none of them.")
 
 
 class SearchRequest(_Strict):
@@ -64,7 +67,7 @@ class SearchRequest(_Strict):
 
     query: str = Field(min_length=1, max_length=MAX_QUESTION)
     history: list[Message] = []
-    k: int = Field(10, ge=1, le=50)
+    k: int = Field(10, strict=True, ge=1, le=50, description="How many chunks to give.")
     filters: SearchFilters = Field(default_factory=lambda: SearchFilters.model_validate({}))
 
     _not_blank = field_validator("query")(_not_blank)
@@ -193,18 +196,36 @@ class TextModel(BaseModel):
 
 
 class TextList(BaseModel):
-    """The texts, in order of topic and title."""
+    """A page of the texts, in order of topic and id, documents of your own last; `total` is how many there are in all."""
 
     texts: list[TextSummary]
+    total: int
+    limit: int
+    offset: int
 
 
 class ErrorModel(BaseModel):
-    """What went wrong, what to do about it, and whether the same call may succeed later."""
+    """What went wrong, what to do about it, whether the same call may succeed later, and the id by which the server's log knows it."""
 
-    code: str
-    message: str
-    remedy: str
+    code: str = Field(examples=["bad_input"])
+    message: str = Field(examples=["`question`: Field required."])
+    remedy: str = Field(examples=["Mend the request; the fields are described at /openapi.json."])
     retryable: bool
+    request_id: str = Field(examples=["6f1c0e5d7a5b4c0f9a4e6e0c3d1b2a90"])
+
+
+class OpenAIError(BaseModel):
+    """What went wrong, as OpenAI's protocol says it; `message` ends in what to do."""
+
+    class Error(BaseModel):
+        """`param` is the field at fault, if one is."""
+
+        message: str
+        type: str = Field(examples=["invalid_request_error"])
+        param: str | None
+        code: str
+
+    error: Error
 
 
 class HealthModel(BaseModel):

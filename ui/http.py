@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi import Body, FastAPI, Header, Path, Query, Request
+from fastapi.responses import Response
+from fastapi.sse import format_sse_event
+from starlette.requests import ClientDisconnect
 
 from assistant import errors
 from assistant.build import Parts, load_models, sync_index
 from assistant.chain import Ask
 from assistant.records import Event
-from ui import contract
+from ui import chat_completions, contract, examples
+from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal
+from ui.streams import CLIENT_LEFT, EventStream, last
 
-MAX_BODY = 1_000_000
-MAX_TURNS = 1_000
+EVENTS = ("question", "evidence", "token", "restart", "answer", "error")
 
-_STATUS = {
-    errors.NotFound: 404,
-    errors.TooLarge: 413,
-    errors.BadInput: 422,
-    errors.NotReady: 503,
-    errors.StoreError: 503,
-    errors.DocumentError: 422,
-    errors.ModelError: 502,
-}
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    413: {"model": contract.ErrorModel, "description": "More than 1 MB, or more than 1,000 turns"},
-    422: {"model": contract.ErrorModel, "description": "The request cannot be answered as it is; the message names the field"},
-    503: {"model": contract.ErrorModel, "description": "Index or embedder are still loading"},
+_REFUSALS = {
+    404: "There is none of this id",
+    413: "More than 1 MB, or more than 1,000 turns",
+    422: "The request cannot be answered as it is; the message names the field",
+    503: "Index or embedder are still loading",
 }
 
 
@@ -93,48 +87,60 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        responses=_ERRORS,
     )
-    _errors_to_replies(app)
+    errors_to_replies(app)
+    _limited(app)
+    app.add_middleware(RequestIds)
 
-    @app.post("/v1/answer", response_model=contract.AnswerModel)
-    def answer(body: contract.AnswerRequest, accept: Annotated[str, Header()] = "") -> Any:
+    answered = examples.reply(examples.ANSWER, examples.ANSWER_STREAM, EVENTS)
+
+    @app.post("/v1/answer", response_model=contract.AnswerModel, responses=_refusals(413, 422, 503) | answered)
+    async def answer(
+        request: Request,
+        body: Annotated[contract.AnswerRequest, Body(openapi_examples=examples.requests(examples.ANSWER_REQUESTS))],
+        accept: Annotated[str, Header()] = "",
+    ) -> Any:
         """Answers a question; with `Accept: text/event-stream` as server-sent events: question, evidence, token, restart, answer, error."""
         _bounded(body.history)
-        readiness.wait(0 if not readiness.trouble else 1)
+        readiness.wait(0)
         if "text/event-stream" in accept:
-            return EventSourceResponse(_events(parts.chain.stream(body.ask())))
-        return contract.answer_model(parts.chain.ask(body.ask()))
+            return EventStream(_events(parts.chain.stream(body.ask())))
+        answer = await last(parts.chain.stream(body.ask()), request.receive)
+        return contract.answer_model(answer.data) if answer else Response(status_code=CLIENT_LEFT)
 
-    @app.post("/v1/search")
-    def search(body: contract.SearchRequest) -> contract.SearchModel:
+    @app.post("/v1/search", responses=_refusals(413, 422, 503) | examples.reply(examples.SEARCH))
+    def search(body: Annotated[contract.SearchRequest, Body(openapi_examples=examples.requests(examples.SEARCH_REQUESTS))]) -> contract.SearchModel:
         """Finds chunks for a query."""
         _bounded(body.history)
         readiness.wait(0)
         return contract.search_model(parts.chain.find(body.ask()).hits, body.k)
 
-    @app.get("/v1/texts")
-    def texts() -> contract.TextList:
-        """All texts without their bodies."""
+    @app.get("/v1/texts", responses=_refusals(422, 503) | examples.reply(examples.TEXTS))
+    def texts(
+        limit: Annotated[int, Query(ge=1, le=contract.MAX_PAGE, description="How many to list.")] = contract.MAX_PAGE,
+        offset: Annotated[int, Query(ge=0, le=2**31, description="How many to leave out before them.")] = 0,
+    ) -> contract.TextList:
+        """The texts without their bodies, a page at a time."""
         readiness.wait(0)
         ordered = sorted(parts.library.texts.values(), key=lambda text: (text.own, text.topic, text.id))
-        return contract.TextList(texts=[contract.text_summary(text) for text in ordered])
+        page = [contract.text_summary(text) for text in ordered[offset : offset + limit]]
+        return contract.TextList(texts=page, total=len(ordered), limit=limit, offset=offset)
 
-    @app.get("/v1/texts/{text_id}", responses={404: {"model": contract.ErrorModel}})
-    def text(text_id: str) -> Any:
+    @app.get("/v1/texts/{text_id}", responses=_refusals(404, 422, 503) | examples.reply(examples.TEXT))
+    def text(text_id: Annotated[str, Path(examples=["ai-subsidy-scheme.en"])]) -> contract.TextModel:
         """One text whole, with its statements and their sources."""
         readiness.wait(0)
         found = parts.library.texts.get(text_id)
         if found is None:
-            return _reply(404, "not_found", f"There is no text {text_id!r}.", "GET /v1/texts lists them.")
+            raise errors.NotFound(f"There is no text {text_id!r}.", "GET /v1/texts lists them.")
         return contract.text_model(found)
 
-    @app.get("/healthz")
+    @app.get("/healthz", responses=examples.reply(examples.HEALTH))
     def healthz() -> contract.HealthModel:
         """Whether the process is alive."""
         return contract.HealthModel(status="ok")
 
-    @app.get("/readyz", responses={503: {"model": contract.HealthModel}})
+    @app.get("/readyz", responses=examples.reply(examples.HEALTH) | {503: {"model": contract.HealthModel}})
     def readyz(response: Response) -> contract.HealthModel:
         """Whether questions are answered."""
         if readiness.ready:
@@ -142,13 +148,13 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         response.status_code = 503
         return contract.HealthModel(status="failed" if readiness.trouble else "loading", detail=readiness.trouble or readiness.step)
 
+    app.include_router(chat_completions.router(parts.chain, lambda: readiness.wait(0)))
+    app.router.routes.append(Refusals(app))
     return app
 
 
-def _events(events: Iterator[Event]) -> Iterator[bytes]:
+def _events(events: Iterator[Event]) -> Generator[bytes, None, None]:
     """Server-sent events: the name, and the data as JSON."""
-    import json
-
     try:
         for event in events:
             data = event.data
@@ -158,49 +164,38 @@ def _events(events: Iterator[Event]) -> Iterator[bytes]:
                 data = [contract.citation_model(citation).model_dump() for citation in data]
             yield format_sse_event(event=event.name, data_str=json.dumps(data, ensure_ascii=False))
     except errors.HkaiError as error:
-        body = contract.ErrorModel(code=error.code, message=error.message, remedy=error.remedy, retryable=error.retryable)
-        yield format_sse_event(event="error", data_str=body.model_dump_json())
+        body = own_error(error.code, error.message, error.remedy, retryable=error.retryable)
+        yield format_sse_event(event="error", data_str=json.dumps(body, ensure_ascii=False))
+
+
+def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": contract.ErrorModel, "description": _REFUSALS[status]} for status in statuses}
 
 
 def _bounded(history: list[contract.Message]) -> None:
-    if len(history) > MAX_TURNS:
-        raise errors.TooLarge(f"`history` has {len(history):,} turns.", f"Send at most {MAX_TURNS:,}; only the last few are used.")
+    if len(history) > contract.MAX_TURNS:
+        raise errors.TooLarge(f"`history` has {len(history):,} turns.", f"Send at most {contract.MAX_TURNS:,}; only the last few are used.")
 
 
-def _errors_to_replies(app: FastAPI) -> None:
-    @app.exception_handler(errors.HkaiError)
-    def known(_: Request, error: errors.HkaiError) -> JSONResponse:
-        status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-        return _reply(status, error.code, error.message, error.remedy, retryable=error.retryable)
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        faults = []
-        for fault in error.errors():
-            place = ".".join(str(part) for part in fault["loc"] if part != "body")
-            faults.append("the body is not valid JSON" if fault["type"] == "json_invalid" else f"`{place or 'body'}`: {fault['msg']}")
-        return _reply(422, "bad_input", "; ".join(faults[:5]) + ".", "Mend the request; the fields are described at /openapi.json.")
-
+def _limited(app: FastAPI) -> None:
     @app.middleware("http")
     async def limit(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Refuses a body over `MAX_BODY` without reading on."""
+        """Refuses a body over `contract.MAX_BODY` without reading on."""
         if not request.url.path.startswith("/v1/"):
             return await call_next(request)
         length = request.headers.get("content-length", "")
-        size = int(length) if length.isdigit() else 0
+        size = int(length) if length.isdecimal() else 0
         body = b""
-        if size <= MAX_BODY and request.method in ("POST", "PUT", "PATCH"):
-            async for part in request.stream():
-                body += part
-                size = max(size, len(body))
-                if size > MAX_BODY:
-                    break
-        if size > MAX_BODY:
-            return _reply(413, "too_large", f"The body is larger than {MAX_BODY:,} bytes.", "Send fewer turns; only the last few are used.")
+        if size <= contract.MAX_BODY and request.method in ("POST", "PUT", "PATCH"):
+            try:
+                async for part in request.stream():
+                    body += part
+                    size = max(size, len(body))
+                    if size > contract.MAX_BODY:
+                        break
+            except ClientDisconnect:
+                return Response(status_code=CLIENT_LEFT)
+        if size > contract.MAX_BODY:
+            return refusal(413, "too_large", f"The body is larger than {contract.MAX_BODY:,} bytes.", "Send fewer turns; only the last few are used.")
         request._body = body  # what was read is what the route sees; Starlette keeps a read body there
         return await call_next(request)
-
-
-def _reply(status: int, code: str, message: str, remedy: str, *, retryable: bool = False) -> JSONResponse:
-    body = contract.ErrorModel(code=code, message=message, remedy=remedy, retryable=retryable)
-    return JSONResponse(body.model_dump(), status_code=status)

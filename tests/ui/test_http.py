@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from index.embedder import DEFAULT
 from tests.hkai_process import Server
+from ui import contract, examples
+from ui.chat_completions import Completion, ModelList
 
 SCHEME = "What is the AI Subsidy Scheme?"
 
@@ -30,7 +34,7 @@ def _refused(reply: httpx.Response, status: int, code: str) -> str:
     """The message of an error, after a look at its form."""
     assert reply.status_code == status, reply.text
     body = reply.json()
-    assert set(body) == {"code", "message", "remedy", "retryable"}
+    assert set(body) == {"code", "message", "remedy", "retryable", "request_id"}
     assert body["code"] == code
     assert body["message"]
     assert body["remedy"]
@@ -182,7 +186,7 @@ def test_an_error_in_the_stream_is_an_event(http: httpx.Client) -> None:
     name, data = _events(http, SCHEME, mode="model")[-1]
     assert name == "error"
     assert data["code"] == "bad_input"
-    assert set(data) == {"code", "message", "remedy", "retryable"}
+    assert set(data) == {"code", "message", "remedy", "retryable", "request_id"}
 
 
 # Search and texts
@@ -242,6 +246,21 @@ def test_the_texts_are_listed_and_shown_whole(http: httpx.Client) -> None:
         assert whole["text"][statement["start"] : statement["end"]] == statement["text"]
 
 
+def test_the_texts_are_listed_a_page_at_a_time(http: httpx.Client) -> None:
+    whole = http.get("/v1/texts").json()
+    assert whole["total"] == len(whole["texts"])
+    pages = [http.get("/v1/texts", params={"limit": 100, "offset": offset}).json() for offset in range(0, whole["total"], 100)]
+    assert [text for page in pages for text in page["texts"]] == whole["texts"]
+    assert {(page["total"], page["limit"]) for page in pages} == {(whole["total"], 100)}
+    assert [page["offset"] for page in pages] == list(range(0, whole["total"], 100))
+    assert http.get("/v1/texts", params={"offset": whole["total"]}).json()["texts"] == []
+
+
+@pytest.mark.parametrize(("field", "value"), [("limit", 0), ("limit", 1_001), ("limit", "all"), ("offset", -1), ("offset", 10**30)])
+def test_a_wrong_page_is_refused_by_the_name_of_its_field(http: httpx.Client, field: str, value: object) -> None:
+    assert f"`{field}`" in _refused(http.get("/v1/texts", params={field: str(value)}), 422, "bad_input")
+
+
 # The state of the server
 
 
@@ -262,6 +281,39 @@ def test_once_it_is_ready_it_says_so(http: httpx.Client) -> None:
 def test_the_interface_is_described(http: httpx.Client) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     assert {"/v1/answer", "/v1/search", "/v1/texts", "/v1/texts/{text_id}", "/healthz", "/readyz"} <= set(paths)
+    assert {"/v1/chat/completions", "/v1/models", "/v1/models/{model}"} <= set(paths)
+
+
+def test_every_route_has_an_example_of_what_comes_back_and_of_what_is_sent(http: httpx.Client) -> None:
+    for path, methods in http.get("/openapi.json").json()["paths"].items():
+        for operation in methods.values():
+            assert operation["responses"]["200"]["content"]["application/json"]["example"], path
+            if "requestBody" in operation:
+                assert len(operation["requestBody"]["content"]["application/json"]["examples"]) >= 2, path
+
+
+@pytest.mark.parametrize(
+    ("path", "named"), [("/v1/answer", examples.ANSWER_REQUESTS), ("/v1/search", examples.SEARCH_REQUESTS), ("/v1/chat/completions", examples.CHAT_REQUESTS)]
+)
+def test_the_examples_of_what_is_sent_are_answered(http: httpx.Client, path: str, named: dict[str, Any]) -> None:
+    for name, body in named.items():
+        assert http.post(path, json=body).status_code == 200, name
+
+
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [
+        (contract.AnswerModel, examples.ANSWER),
+        (contract.SearchModel, examples.SEARCH),
+        (contract.TextList, examples.TEXTS),
+        (contract.TextModel, examples.TEXT),
+        (contract.HealthModel, examples.HEALTH),
+        (Completion, examples.CHAT),
+        (ModelList, examples.MODELS),
+    ],
+)
+def test_the_examples_of_what_comes_back_are_what_comes_back(model: type[BaseModel], example: dict[str, Any]) -> None:
+    assert model.model_validate(example).model_dump() == example
 
 
 def test_its_log_holds_no_traceback(http: httpx.Client, server: Server) -> None:
@@ -318,6 +370,35 @@ def test_what_is_no_json_is_refused(http: httpx.Client, body: bytes) -> None:
     assert re.search(r"not valid JSON|`body`", _refused(reply, 422, "bad_input"))
 
 
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/search", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "text",
+    [b'"\xff\xfe"', b'"\\ud800"', b"[" * 100_000, b"1" * 5_000, b"NaN", b'"' + b"\\u0000" * 5_000 + b'"'],
+    ids=["not UTF-8", "half a character", "deep", "a long number", "no number", "zeros"],
+)
+def test_hostile_json_is_refused(http: httpx.Client, path: str, text: bytes) -> None:
+    body = b'{"question": ' + text + b', "query": ' + text + b', "messages": [{"role": "user", "content": ' + text + b"}]}"
+    reply = http.post(path, content=body, headers={"content-type": "application/json"})
+    assert reply.status_code == (400 if "chat" in path else 422), reply.text
+
+
+@pytest.mark.parametrize(("path", "field"), [("/v1/answer", "question"), ("/v1/search", "query"), ("/v1/chat/completions", "messages")])
+def test_half_a_character_is_refused_in_the_turns_before_too(http: httpx.Client, path: str, field: str) -> None:
+    turns = b'[{"role": "user", "content": "\\ud800"}'
+    body = b'{"history": ' + turns + b'], "' + field.encode() + b'": "x"}'
+    if field == "messages":
+        body = b'{"messages": ' + turns + b', {"role": "user", "content": "x"}]}'
+    assert http.post(path, content=body, headers={"content-type": "application/json"}).status_code in (400, 422)
+
+
+def test_a_body_that_breaks_off_harms_nobody(http: httpx.Client, server: Server) -> None:
+    for rest in (b"", b'{"question": "Wh'):
+        with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as connection:
+            connection.sendall(b"POST /v1/answer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n" + rest)
+    assert http.get("/healthz").status_code == 200
+    assert "Traceback" not in server.log.read_text(encoding="utf-8")
+
+
 def test_more_than_a_thousand_turns_are_too_many(http: httpx.Client) -> None:
     history = [{"role": "user", "content": "x"}] * 1_001
     assert "`history` has 1,001 turns" in _refused(http.post("/v1/answer", json={"question": "Why?", "history": history}), 413, "too_large")
@@ -346,11 +427,58 @@ def test_a_body_of_unknown_length_is_measured_as_it_comes(http: httpx.Client) ->
 @pytest.mark.parametrize("identifier", ["nowhere.en", "..%2F..%2Fetc%2Fpasswd", "%00", "<script>"])
 def test_a_text_that_is_not_there_is_not_found(http: httpx.Client, identifier: str) -> None:
     reply = http.get(f"/v1/texts/{identifier}")
-    assert reply.status_code == 404
-    if reply.headers["content-type"].startswith("application/json") and "code" in reply.json():
-        assert "GET /v1/texts lists them" in reply.json()["remedy"]
+    assert re.search("There is no", _refused(reply, 404, "not_found"))
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/search"])
-def test_a_question_must_be_posted(http: httpx.Client, path: str) -> None:
-    assert http.get(path).status_code in (404, 405)  # the chat page below answers for what has no route
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/answer", "POST"),
+        ("DELETE", "/v1/answer", "POST"),
+        ("OPTIONS", "/v1/search", "POST"),
+        ("POST", "/v1/texts", "GET"),
+        ("PUT", "/v1/texts/innohk.en", "GET"),
+        ("POST", "/healthz", "GET"),
+        ("POST", "/openapi.json", "GET"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_one(http: httpx.Client, method: str, path: str, allowed: str) -> None:
+    reply = http.request(method, path)
+    assert f"does not take {method}" in _refused(reply, 405, "method_not_allowed")
+    assert allowed in reply.headers["allow"].split(", ")
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/v1/answer/", "/v1/texts/a/b", "/v1/%2e%2e/etc/passwd"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_path_that_is_not_there_is_not_found(http: httpx.Client, method: str, path: str) -> None:
+    url = http.base_url.copy_with(raw_path=path.encode())
+    assert "There is no /v1" in _refused(http.request(method, url), 404, "not_found")
+
+
+# The id of a request
+
+
+@pytest.mark.parametrize("path", ["/v1/texts/nowhere.en", "/healthz", "/v1/nothing", "/v1/texts"])
+def test_a_request_keeps_the_id_that_it_brings(http: httpx.Client, path: str) -> None:
+    reply = http.get(path, headers={"X-Request-ID": "portal-17:a.b_c"})
+    assert reply.headers["x-request-id"] == "portal-17:a.b_c"
+    if reply.status_code == 404:
+        assert reply.json()["request_id"] == "portal-17:a.b_c"
+
+
+@pytest.mark.parametrize("brought", ["", "two words", "x" * 65, "<script>", 'a"b', "\u4f60".encode()])
+def test_an_id_that_is_not_sane_is_replaced(http: httpx.Client, brought: str | bytes) -> None:
+    reply = http.get("/v1/texts/nowhere.en", headers={"X-Request-ID": brought})
+    assert re.fullmatch("[0-9a-f]{32}", reply.headers["x-request-id"])
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+def test_every_request_has_an_id_of_its_own(http: httpx.Client) -> None:
+    assert len({http.get("/healthz").headers["x-request-id"] for _ in range(20)}) == 20
+
+
+def test_the_stream_and_its_errors_carry_the_id(http: httpx.Client) -> None:
+    headers = {"accept": "text/event-stream", "X-Request-ID": "mine"}
+    reply = http.post("/v1/answer", json={"question": SCHEME, "mode": "model"}, headers=headers)
+    assert reply.headers["x-request-id"] == "mine"
+    assert '"request_id": "mine"' in reply.text
