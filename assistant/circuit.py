@@ -1,8 +1,8 @@
 """A circuit breaker: what failed several times in a row is left alone for a while, then tried once.
 
-    closed ──failures in a row──► open ──rest over──► trial ──success──► closed
-                                    ▲                   └────failure───────┐
-                                    └──────────────────────────────────────┘
+closed ──failures in a row──► open ──rest over──► trial ──success──► closed
+                                ▲                   └────failure───────┐
+                                └──────────────────────────────────────┘
 """
 
 from __future__ import annotations

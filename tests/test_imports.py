@@ -48,6 +48,8 @@ ROOMS = {
     "langchain_core": {"assistant.chain"},
     "langchain_openai": {"assistant.model"},
     "openai": {"assistant.model"},
+    "httpx2": {"assistant.model"},
+    "xllamacpp": {"assistant.local"},
     "gradio": {"ui.chat.page"},
     "fastapi": {"ui.http", "ui.chat.page"},
     "uvicorn": {"ui.cli"},

@@ -31,7 +31,9 @@ def test_marks_have_one_form_and_invented_numbers_vanish(written: str, read_as: 
     assert _whole(written) == read_as
 
 
-@given(st.lists(st.sampled_from(["[", "]", "1", "2", "99", ",", " ", ".", "。", "【", "】", "a", "\n", "[1]", "[2]", " [1, 2]", "[999]", "It pays"])), st.data())
+@given(
+    st.lists(st.sampled_from(["[", "]", "1", "2", "99", ",", " ", ".", "。", "【", "】", "a", "\n", "[1]", "[2]", " [1, 2]", "[999]", "It pays"])), st.data()
+)
 def test_what_is_read_does_not_depend_on_where_the_pieces_are_cut(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
