@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assistant import marks
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx2
-    from langchain_core.messages import AIMessageChunk
 
     from assistant.local import LocalModel
 
@@ -38,6 +38,14 @@ TRIES = 3
 # Seconds before the second try where the endpoint does not say how long; doubled before each further one.
 BACK_OFF = 0.5
 BUDGET = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One event of a reply: the text that it brings, and why the reply ends, if it does."""
+
+    text: str
+    finish: str
 
 
 class ModelWriter:
@@ -132,13 +140,12 @@ class ModelWriter:
                 chunk = call.next(self._timeout, until)
                 if chunk is None:
                     break
-                finish = str(chunk.response_metadata.get("finish_reason") or "")
-                text = chunk.text
-                size += len(text)
+                finish = chunk.finish
+                size += len(chunk.text)
                 if size > MAX_CHARACTERS:
                     raise ModelError("The model does not stop writing.", "Use another model.", chinese="語言模型寫個不停")
-                if text:
-                    yield text
+                if chunk.text:
+                    yield chunk.text
         finally:
             call.give_up()
         if finish == "content_filter":
@@ -148,7 +155,7 @@ class ModelWriter:
         if not finish:
             raise self._failed("the reply broke off")
 
-    def stream(self, sent: Prompt, timeout: float, opened: list[httpx2.Response]) -> Iterator[AIMessageChunk]:
+    def stream(self, sent: Prompt, timeout: float, opened: list[httpx2.Response]) -> Iterator[Chunk]:
         """The chunks of one call; its connection is in `opened` once it is answered, and closed at the end."""
         import openai
         from langchain_openai import ChatOpenAI
@@ -167,7 +174,8 @@ class ModelWriter:
                 stream_usage=False,
                 http_client=http,
             )
-            yield from chat.stream(list(sent.messages))
+            for chunk in chat.stream(list(sent.messages)):
+                yield Chunk(chunk.text, str(chunk.response_metadata.get("finish_reason") or ""))
 
     def _refused(self, error: Exception) -> ModelError:
         """What a status that is no answer means."""
@@ -214,12 +222,12 @@ class _Call:
     """
 
     def __init__(self, writer: ModelWriter, sent: Prompt, timeout: float) -> None:
-        self._chunks: queue.Queue[AIMessageChunk | Exception | None] = queue.Queue(maxsize=1_000)
+        self._chunks: queue.Queue[Chunk | Exception | None] = queue.Queue(maxsize=1_000)
         self._opened: list[httpx2.Response] = []
         self._over = threading.Event()
         threading.Thread(target=self._run, args=(writer, sent, timeout), name="model", daemon=True).start()
 
-    def next(self, timeout: float, until: float) -> AIMessageChunk | None:
+    def next(self, timeout: float, until: float) -> Chunk | None:
         """The next chunk, or None after the last; raises `queue.Empty` if there is none in time, and what the call raised."""
         left = until - time.monotonic()
         if left <= 0:
@@ -250,7 +258,7 @@ class _Call:
         finally:
             self._put(last)
 
-    def _put(self, chunk: AIMessageChunk | Exception | None) -> None:
+    def _put(self, chunk: Chunk | Exception | None) -> None:
         """Hands on what came, as long as anybody is there to take it."""
         while not self._over.is_set():
             with suppress(queue.Full):

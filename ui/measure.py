@@ -24,11 +24,12 @@ def eval_answers(
     to: Annotated[Path | None, typer.Option("--out", help="Folder for `results.jsonl` and `summary.json`.")] = None,
     mode: Annotated[Mode, typer.Option(help="`quotes`, or `model`, which needs a language model.")] = "quotes",
     failures: Annotated[bool, typer.Option("--failures", help="List the cases that were not right.")] = False,
+    only: Annotated[Path | None, typer.Option(help="File of case ids, a line each: the others are left out.")] = None,
 ) -> None:
     """Run question sets; exit status 1 if a case could not be scored."""
     from evals import report, run
 
-    results = _evaluated(opened(), sets, mode)
+    results = _evaluated(opened(), sets, mode, only)
     if failures:
         out.print(report.failures_table(results), soft_wrap=False)
     out.print(report.answers_table(run.summary(results)), report.means_table(run.summary(results)), soft_wrap=False)
@@ -185,7 +186,7 @@ def _with_judge(chain: Chain) -> Chain:
     return judged
 
 
-def _evaluated(parts: Parts, sets: list[Path], mode: Mode) -> list[Result]:
+def _evaluated(parts: Parts, sets: list[Path], mode: Mode, only: Path | None = None) -> list[Result]:
     """What came of every case of the sets; raises `BadInput`, before anything is run, naming all that is wrong with them."""
     from assistant.errors import BadInput
     from evals import cases, run
@@ -193,6 +194,8 @@ def _evaluated(parts: Parts, sets: list[Path], mode: Mode) -> list[Result]:
     labels = {mark for text in parts.corpus for statement in text.statements for mark in statement.marks}
     try:
         loaded = cases.load_all(sets, labels)
+        if only:
+            loaded = cases.only(loaded, only)
     except ValueError as error:
         raise BadInput(str(error)) from error
     with bar("Asking") as progress:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evals.cases import load, load_all
+from evals.cases import load, load_all, only
 
 GOOD: dict[str, Any] = {
     "id": "one",
@@ -86,3 +86,20 @@ def test_a_document_is_found_beside_its_set(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("A note.", encoding="utf-8")
     file = _write(tmp_path / "set.jsonl", {**GOOD, "kind": "own_documents", "right": [], "documents": ["notes.txt"]})
     assert load(file)[0].documents == (str(tmp_path / "notes.txt"),)
+
+
+def test_the_cases_that_a_file_names_are_taken_in_the_order_of_the_sets(tmp_path: Path) -> None:
+    cases = load(_write(tmp_path / "set.jsonl", GOOD, {**GOOD, "id": "two"}, {**GOOD, "id": "three"}))
+    (tmp_path / "ids.txt").write_text("# chosen\nthree\n\none\n", encoding="utf-8")
+    assert [case.id for case in only(cases, tmp_path / "ids.txt")] == ["one", "three"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "what"), [("one\nfour\n", "ids.txt:2: no case of these sets has the id 'four'"), ("\n", "it holds no case"), (None, "cannot be read")]
+)
+def test_a_file_of_ids_that_names_no_case_is_refused(tmp_path: Path, ids: str | None, what: str) -> None:
+    cases = load(_write(tmp_path / "set.jsonl", GOOD))
+    if ids is not None:
+        (tmp_path / "ids.txt").write_text(ids, encoding="utf-8")
+    with pytest.raises(ValueError, match=what):
+        only(cases, tmp_path / "ids.txt")
