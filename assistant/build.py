@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from assistant.chain import Chain
@@ -62,7 +61,7 @@ def load_models(parts: Parts) -> None:
     for model in (parts.chain.judge, parts.chain.reranker):
         if model:
             _as_not_ready(model.load)
-    if parts.settings.model_is_local and parts.chain.writer:
+    if parts.settings.model_file and parts.chain.writer:
         _as_not_ready(parts.chain.writer.load)
 
 
@@ -92,7 +91,7 @@ def _as_not_ready(call: Callable[[], T]) -> T:
 def _writer(settings: Settings) -> ModelWriter | None:
     if not settings.writes:
         return None
-    local = LocalModel(Path(settings.model).expanduser()) if settings.model_is_local else None
+    local = LocalModel(settings.model_file) if settings.model_file else None
     return ModelWriter(
         local.path.name if local else settings.model,
         base_url=settings.openai_base_url,

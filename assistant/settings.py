@@ -44,12 +44,12 @@ class Settings(BaseSettings):
     @property
     def writes(self) -> bool:
         """Whether a language model is configured."""
-        return self.model_is_local or bool(self.model and (self.openai_api_key or self.openai_base_url))
+        return bool(self.model_file or (self.model and (self.openai_api_key or self.openai_base_url)))
 
     @property
-    def model_is_local(self) -> bool:
-        """Whether the model is a file that is run in this process."""
-        return self.model.lower().endswith(".gguf")
+    def model_file(self) -> Path | None:
+        """The file that is run in this process, if the model is one."""
+        return Path(self.model).expanduser() if self.model.lower().endswith(".gguf") else None
 
     @property
     def fingerprint(self) -> str:
