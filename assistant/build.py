@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from assistant.chain import Chain
 from assistant.conversations import Conversations
-from assistant.errors import NotReady
+from assistant.errors import ModelError, NotReady
 from assistant.evidence import load_weights
+from assistant.local import LocalModel
 from assistant.model import ModelWriter
 from assistant.settings import Settings
 from corpus.markdown import load
@@ -57,11 +58,13 @@ def open_index(parts: Parts) -> None:
 
 
 def load_models(parts: Parts) -> None:
-    """Loads the embedder, the judge and the reranker, as far as there are any; raises `NotReady`, naming the remedy, for one that cannot be used."""
+    """Loads the embedder, the judge, the reranker and a local language model, as far as there are any; raises `NotReady`, naming the remedy."""
     _as_not_ready(parts.library.embedder.load)
     for model in (parts.chain.judge, parts.chain.reranker):
         if model:
             _as_not_ready(model.load)
+    if parts.settings.model_file and parts.chain.writer:
+        _as_not_ready(parts.chain.writer.load)
 
 
 def sync_index(parts: Parts, progress: Callable[[int, int], None]) -> Changes:
@@ -83,15 +86,21 @@ def _as_not_ready(call: Callable[[], T]) -> T:
         return call()
     except (LibraryError, EmbedderError, JudgeError, MeaningError) as error:
         raise NotReady(str(error)) from error
+    except ModelError as error:
+        raise NotReady(error.message, error.remedy) from error
 
 
 def _writer(settings: Settings) -> ModelWriter | None:
     if not settings.writes:
         return None
+    local = LocalModel(settings.model_file) if settings.model_file else None
     return ModelWriter(
-        settings.model,
+        local.path.name if local else settings.model,
         base_url=settings.openai_base_url,
         api_key=settings.openai_api_key,
         timeout=settings.model_timeout,
         total=settings.model_total,
+        budget=settings.model_budget,
+        temperature=settings.model_temperature,
+        local=local,
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from assistant import cues, manners, quotes
 from assistant.errors import BadInput, ModelError
 from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
-from assistant.prompts import NOT_FOUND
+from assistant.prompts import declines
 from assistant.question import Names, language, read_as, understand
 from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Status, Turn
 from assistant.verify import Verified, sentences, verify
@@ -28,6 +29,8 @@ from index.judge import Judge, Reranker
 from index.library import Library
 from index.search import Filters, Hit, search
 from index.search import Weights as SearchWeights
+
+log = logging.getLogger(__name__)
 
 MAX_QUESTION = 4_000
 # By how much, in log odds over 10, the judge must prefer another reading of a message to the first.
@@ -258,7 +261,7 @@ class Chain:
         if self.writer and ask.mode != "quotes":
             written, trouble = yield from self._write_with_model(self.writer, found, ask.turns)
             clock.lap("write")
-            if written.strip() == NOT_FOUND:
+            if declines(written):
                 yield Event("restart")
                 text = quotes.not_found(question, found.evidence)
                 yield Event("token", text)
@@ -308,9 +311,10 @@ class Chain:
                 pieces.append(piece)
                 yield Event("token", piece)
         except ModelError as error:
+            log.warning("%s %s", error.message, error.remedy)
             if pieces:
                 yield Event("restart")
-            return "", error.message.rstrip(".")
+            return "", error.plain[found.question.lang]
         return "".join(pieces), ""
 
     def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:

@@ -12,7 +12,7 @@
 
 What libraries raise becomes one of these where it arrives: `index.library.LibraryError`, `index.embedder.EmbedderError`
 and `index.meaning.MeaningError` become `NotReady`; `corpus.readers.Unreadable` becomes `DocumentError`; whatever openai
-and httpx raise becomes `ModelError`, and whatever sqlalchemy raises `StoreError`.
+and httpx2 raise becomes `ModelError`, and whatever sqlalchemy raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -78,10 +78,11 @@ class StoreError(HkaiError):
 
 
 class ModelError(HkaiError):
-    """The language model is unreachable, slow, refusing or garbled."""
+    """The language model is unreachable, slow, refusing or garbled; `plain` says so to who asked, by language."""
 
     code = "model"
 
-    def __init__(self, message: str, remedy: str = "", *, retryable: bool = False) -> None:
+    def __init__(self, message: str, remedy: str = "", *, retryable: bool = False, chinese: str = "") -> None:
         super().__init__(message, remedy)
         self.retryable = retryable
+        self.plain = {"en": message.rstrip("."), "zh": chinese or message.rstrip(".")}

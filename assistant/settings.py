@@ -31,9 +31,11 @@ class Settings(BaseSettings):
     database: str = Field(
         "", pattern=r"^((postgres(ql)?(\+psycopg)?|sqlite)://.+)?$", description="URL of the database of conversations, in place of a file in HKAI_DATA."
     )
-    model: str = Field("", description="The language model that writes answers, as its endpoint calls it; empty: answers are quoted.")
+    model: str = Field("", description="The language model that writes answers, as its endpoint calls it, or a GGUF file; empty: answers are quoted.")
     model_timeout: float = Field(30, gt=0, le=3600, description="Seconds without a token after which the model is given up.")
     model_total: float = Field(120, gt=0, le=7200, description="Seconds in all after which the model is given up.")
+    model_budget: int = Field(6_000, ge=1_000, le=1_000_000, description="Tokens that the model is given at most; turns and statements are cut to it.")
+    model_temperature: float = Field(0, ge=0, le=2, description="How freely the model words its answers; 0: always alike.")
     judge_model: str = Field("", description="A language model that gives its opinion of answers in evaluations; empty: none is asked.")
     judge_model_url: str = Field("", pattern=r"^(https?://.+)?$", description="Address of its OpenAI-compatible endpoint; empty: OpenAI's own.")
     judge_model_key: str = Field("", description="Key of its endpoint.")
@@ -41,17 +43,24 @@ class Settings(BaseSettings):
     port: int = Field(7860, ge=1, le=65535, description="Port that the server listens on; PORT sets it too.")
     max_file_mb: float = Field(50, gt=0, allow_inf_nan=False, description="Largest document that is read, in megabytes.")
     openai_api_key: str = Field("", validation_alias="OPENAI_API_KEY", description="Key of the model's endpoint.")
-    openai_base_url: str = Field("", validation_alias="OPENAI_BASE_URL", description="Address of an OpenAI-compatible endpoint; empty: OpenAI's own.")
+    openai_base_url: str = Field(
+        "", pattern=r"^(https?://.+)?$", validation_alias="OPENAI_BASE_URL", description="Address of an OpenAI-compatible endpoint; empty: OpenAI's own."
+    )
 
     @property
     def writes(self) -> bool:
         """Whether a language model is configured."""
-        return bool(self.model and (self.openai_api_key or self.openai_base_url))
+        return bool(self.model_file or (self.model and (self.openai_api_key or self.openai_base_url)))
+
+    @property
+    def model_file(self) -> Path | None:
+        """The file that is run in this process, if the model is one."""
+        return Path(self.model).expanduser() if self.model.lower().endswith(".gguf") else None
 
     @property
     def fingerprint(self) -> str:
         """A short name of the settings that can change an answer; secrets do not enter it."""
-        seen = (self.embedder, self.judge, self.reranker, self.model, self.openai_base_url, self.chroma)
+        seen = (self.embedder, self.judge, self.reranker, self.model, self.openai_base_url, self.model_budget, self.model_temperature, self.chroma)
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
 
 

@@ -101,6 +101,17 @@ def sample(cases: Sequence[Case]) -> tuple[Case, ...]:
     return tuple(case for case in cases if case.id in chosen)
 
 
+def only(cases: Sequence[Case], file: Path) -> tuple[Case, ...]:
+    """The cases whose ids `file` names, a line each, `#` before a comment; raises `ValueError` that names every fault."""
+    faults: list[str] = []
+    named = {line.strip(): number for number, line in lines(file, faults) if not line.startswith("#")}
+    known = {case.id for case in cases}
+    faults += [f"{file}:{number}: no case of these sets has the id {name!r}" for name, number in named.items() if name not in known]
+    if faults:
+        raise ValueError("\n".join(faults))
+    return tuple(case for case in cases if case.id in named)
+
+
 def lines(file: Path, faults: list[str]) -> Iterator[tuple[int, str]]:
     """Number and text of each line that is not blank; a file that cannot be read, or holds none, is a fault."""
     try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import select
+import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,15 +19,23 @@ from typing import Any
 class Reply:
     """What one request gets: pieces of text as a stream, or a refusal. `pieces` may depend on the request.
 
-    `cut` ends the connection after the pieces without saying that they are all; `hang` sends nothing more until the
-    server is closed; `body` stands in for the whole stream.
+    `cut` ends the connection after the pieces without saying that they are all; `plain` sends the stream without saying how long it is, so that
+    its end is only the end of the connection; `hang` sends nothing more until the server is closed, `drip` sends signs of life that are no
+    tokens until then, `mute` not even a status; `body` stands in for the whole stream, of the type `content`; `finish` is the reason that is
+    given at the end. `headers` come with a refusal.
     """
 
     pieces: Sequence[str] | Callable[[dict[str, Any]], Sequence[str]] = ()
     status: int = 200
     cut: bool = False
+    plain: bool = False
     hang: bool = False
+    drip: bool = False
+    mute: bool = False
     body: bytes | None = None
+    content: str = "text/event-stream"
+    finish: str = "stop"
+    headers: Mapping[str, str] = field(default_factory=lambda: {"retry-after-ms": "1"})
 
 
 class ModelServer:
@@ -34,6 +45,8 @@ class ModelServer:
         self.replies: list[Reply] = []
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.times: list[float] = []
+        self.connected: set[int] = set()
         self.closed = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -49,6 +62,7 @@ class ModelServer:
         """What the next requests get."""
         self.replies = list(replies)
         self.requests.clear()
+        self.times.clear()
 
     def close(self) -> None:
         self.closed.set()
@@ -65,43 +79,63 @@ class ModelServer:
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 server.requests.append(request)
+                server.times.append(time.monotonic())
                 server.keys.append(self.headers["authorization"])
                 reply = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
                 self.close_connection = True
-                with suppress(BrokenPipeError, ConnectionResetError):  # the client has heard enough
-                    self._refuse(reply) if reply.status != 200 else self._stream(reply, request)
+                server.connected.add(id(self))
+                try:
+                    with suppress(BrokenPipeError, ConnectionResetError):  # the client has heard enough
+                        self._refuse(reply) if reply.status != 200 else self._stream(reply, request)
+                finally:
+                    server.connected.discard(id(self))
 
             def _refuse(self, reply: Reply) -> None:
                 body = json.dumps({"error": {"message": "no", "type": "refused", "code": str(reply.status)}}).encode()
                 self.send_response(reply.status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
-                self.send_header("retry-after-ms", "1")
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
             def _stream(self, reply: Reply, request: dict[str, Any]) -> None:
+                if reply.mute:
+                    self._wait()
+                    return
+                self._plain = reply.plain
                 self.send_response(200)
-                self.send_header("content-type", "text/event-stream")
-                self.send_header("transfer-encoding", "chunked")
+                self.send_header("content-type", reply.content)
+                if not reply.plain:
+                    self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
                 if reply.body is not None:
                     self._send(reply.body)
                 else:
                     for piece in reply.pieces(request) if callable(reply.pieces) else reply.pieces:
-                        self._send(_event(request, {"role": "assistant", "content": piece}, None))
+                        self._send(event(request, {"role": "assistant", "content": piece}, None))
+                while reply.drip and not server.closed.wait(0.02):
+                    self._send(b": alive\n\n")
                 if reply.hang:
-                    server.closed.wait(60)
+                    self._wait()
                     return
                 if reply.cut:
                     return
                 if reply.body is None:
-                    self._send(_event(request, {}, "stop"))
+                    self._send(event(request, {}, reply.finish))
                     self._send(b"data: [DONE]\n\n")
-                self._send(b"")
+                if not reply.plain:
+                    self._send(b"")
+
+            def _wait(self) -> None:
+                """Until the server is closed or the client hangs up."""
+                while not server.closed.is_set():
+                    if select.select([self.connection], [], [], 0.02)[0] and not self.connection.recv(1, socket.MSG_PEEK):
+                        return
 
             def _send(self, data: bytes) -> None:
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                self.wfile.write(data if self._plain else b"%x\r\n%s\r\n" % (len(data), data))
                 self.wfile.flush()
 
             def log_message(self, format: str, *arguments: object) -> None:
@@ -110,7 +144,7 @@ class ModelServer:
         return Handler
 
 
-def _event(request: dict[str, Any], delta: dict[str, str], finish: str | None) -> bytes:
+def event(request: dict[str, Any], delta: dict[str, Any], finish: str | None) -> bytes:
     chunk = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",

@@ -92,7 +92,7 @@ def test_every_setting_that_a_document_names_exists() -> None:
 
 def test_the_defaults_that_are_described_are_the_defaults() -> None:
     for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines():
-        match = re.fullmatch(r"# HKAI_(EMBEDDER|MODEL_TIMEOUT|MODEL_TOTAL|HOST|PORT|MAX_FILE_MB|DATA)=(.*)", line)
+        match = re.fullmatch(r"# HKAI_(EMBEDDER|MODEL_TIMEOUT|MODEL_TOTAL|MODEL_BUDGET|MODEL_TEMPERATURE|HOST|PORT|MAX_FILE_MB|DATA)=(.*)", line)
         if match:
             assert match[2] == str(Settings.model_fields[match[1].lower()].default), line
 

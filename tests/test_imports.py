@@ -50,6 +50,8 @@ ROOMS = {
     "langchain_openai": {"assistant.model"},
     "openai": {"assistant.model", "evals.opinion"},
     "jinja2": {"evals.page"},
+    "httpx2": {"assistant.model"},
+    "xllamacpp": {"assistant.local"},
     "gradio": {"ui.chat.page"},
     "fastapi": {"ui.http", "ui.chat_completions", "ui.replies", "ui.chat.page"},
     "mcp": {"ui.mcp"},

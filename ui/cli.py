@@ -190,7 +190,9 @@ def doctor() -> None:
     import platform
 
     from assistant.build import build, open_index
+    from assistant.errors import ModelError
     from assistant.evidence import load_weights
+    from assistant.local import LocalModel
     from assistant.settings import load
     from index.judge import Judge, JudgeError, Reranker
 
@@ -212,7 +214,7 @@ def doctor() -> None:
     writable = os.access(next(folder for folder in (settings.data.absolute(), *settings.data.absolute().parents) if folder.exists()), os.W_OK)
     line("data folder", writable, str(settings.data.absolute()), "set HKAI_DATA to a folder that can be written")
     try:
-        parts = build(settings.model_copy(update={"judge": "off", "reranker": ""}))
+        parts = build(settings.model_copy(update={"judge": "off", "reranker": "", "model": ""}))
         open_index(parts)
         line("index", True, f"{len(parts.library.texts)} texts, {parts.library.statements.meaning.count()} statements, version {parts.library.version}")
     except _known_errors() as error:
@@ -234,6 +236,12 @@ def doctor() -> None:
             line("reranker", False, str(error), "unset HKAI_RERANKER, or name another")
     if settings.model and not settings.writes:
         line("model", False, "HKAI_MODEL is set but no endpoint", "set OPENAI_BASE_URL or OPENAI_API_KEY")
+    if settings.model_file:
+        try:
+            LocalModel(settings.model_file).load(settings.model_budget)
+            line("model", True, f"{settings.model}, run in the process of the server")
+        except ModelError as error:
+            line("model", False, error.message, error.remedy)
     if wrong:
         raise typer.Exit(1)
 

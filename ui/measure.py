@@ -31,13 +31,14 @@ def eval_answers(
     mode: Annotated[Mode, typer.Option(help="`quotes`, or `model`, which needs a language model.")] = "quotes",
     judge_model: Annotated[str, typer.Option(help="A language model whose opinion of each answer is asked; the setting HKAI_JUDGE_MODEL.")] = "",
     failures: Annotated[bool, typer.Option("--failures", help="List the cases that were not right.")] = False,
+    only: Annotated[Path | None, typer.Option(help="File of case ids, a line each: the others are left out.")] = None,
 ) -> None:
     """Run question sets; exit status 1 if a case could not be scored."""
     from assistant.build import open_index
     from evals import page, report, results, summary
 
     parts = put_together()
-    cases = _loaded(parts, sets)
+    cases = _loaded(parts, sets, only)
     open_index(parts)
     grader = _grader(parts, judge_model)
     if to:
@@ -272,13 +273,14 @@ def _with_judge(chain: Chain) -> Chain:
     return judged
 
 
-def _loaded(parts: Parts, sets: list[Path]) -> tuple[Case, ...]:
+def _loaded(parts: Parts, sets: list[Path], only: Path | None = None) -> tuple[Case, ...]:
     """The cases of the sets; raises `BadInput`, before anything is run, naming all that is wrong with them."""
     from evals import cases
 
     labels = {mark for text in parts.corpus for statement in text.statements for mark in statement.marks}
     with _bad_input():
-        return cases.load_all(sets, labels)
+        loaded = cases.load_all(sets, labels)
+        return cases.only(loaded, only) if only else loaded
 
 
 def _asked(parts: Parts, cases: Sequence[Case], mode: Mode, grader: Grader | None = None, kept: Kept | None = None) -> list[Result]:

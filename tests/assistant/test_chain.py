@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from datetime import date
 
 import pytest
@@ -9,6 +10,7 @@ from langchain_core.runnables import Runnable
 
 from assistant import quotes
 from assistant.chain import DROPPED, FELL_BACK, MAX_QUESTION, OUTDATED, SURER, UNSUPPORTED, Ask, Chain
+from assistant.circuit import FAILURES
 from assistant.errors import BadInput
 from assistant.evidence import load_weights
 from assistant.model import ModelWriter
@@ -263,24 +265,47 @@ def test_when_nothing_is_borne_out_the_sources_are_quoted(writing: Chain, script
     assert answer.warnings == (FELL_BACK["en"].format(reason=UNSUPPORTED["en"]),)
 
 
-@pytest.mark.parametrize(
-    ("reply", "reason"),
-    [
-        (Reply(status=401), "refused the key"),
-        (Reply(status=429), "limiting requests"),
-        (Reply(status=500), "failed"),
-        (Reply(), "returned nothing"),
-        (Reply(body=b"data: {no JSON\n\n"), "failed"),
-    ],
-)
-def test_when_the_model_fails_the_sources_are_quoted(writing: Chain, scripted: ModelServer, chain: Chain, reply: Reply, reason: str) -> None:
+BAD = {
+    "nothing": (Reply(), "returned nothing"),
+    "a refusal": (Reply(["I am sorry, but I cannot help with that."]), UNSUPPORTED["en"]),
+    "garbage": (Reply(["x\x00 ]]>> 資7 {{ \ufffd"]), UNSUPPORTED["en"]),
+    "a page": (Reply(body=b"<html><h1>Sign in</h1></html>", content="text/html"), "failed|nothing"),
+    "a page as the answer": (Reply(["<html><script>alert(1)</script></html>"]), UNSUPPORTED["en"]),
+    "another type": (Reply(body=b'{"answer": "It pays 99%."}', content="application/json"), "failed|nothing"),
+    "another protocol": (Reply(body=b'data: {"answer": "It pays 99%."}\n\n'), "failed|nothing"),
+    "broken events": (Reply(body=b"data: {no JSON\n\n"), "failed"),
+    "a million tokens": (Reply(["word "] * 1_000_000), "does not stop writing"),
+    "an invented number": (Reply(["The scheme pays for computing. [999]"]), UNSUPPORTED["en"]),
+    "a stall": (Reply(["The scheme "], hang=True), "sent nothing for 0.5 s"),
+    "a stall before the first word": (Reply(mute=True), "sent nothing for 0.5 s"),
+    "signs of life alone": (Reply(drip=True), "sent nothing for 0.5 s"),
+    "the end of the connection": (Reply(["The scheme "], cut=True), "failed"),
+    "the end of the connection, unannounced": (Reply(["The scheme "], cut=True, plain=True), "broke off"),
+    "401": (Reply(status=401), "refused the key"),
+    "403": (Reply(status=403), "does not permit"),
+    "404": (Reply(status=404), "knows no model"),
+    "429": (Reply(status=429), "limiting requests"),
+    "500": (Reply(status=500), "status 500"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_whatever_the_model_does_the_sources_are_quoted_with_a_warning_in_time(library: Library, scripted: ModelServer, chain: Chain, bad: str) -> None:
+    reply, reason = BAD[bad]
     scripted.script(reply)
-    events = list(writing.stream(Ask(SCHEME)))
-    assert "restart" not in [event.name for event in events]
+    writer = ModelWriter("small", base_url=scripted.url, api_key="", timeout=0.5, total=5)
+    started = time.monotonic()
+    events = list(Chain(library, load_weights(library.embedder.name), writer=writer).stream(Ask(SCHEME)))
+    assert time.monotonic() - started < 10
+    names = [event.name for event in events]
+    shown = "".join(event.data for event in events[names.index("restart") :] if event.name == "token") if "restart" in names else ""
     answer = events[-1].data
+    _holds(answer, library)
     assert (answer.mode, answer.status, answer.text) == ("quotes", "answered", chain.ask(Ask(SCHEME)).text)
+    assert shown.strip() in ("", answer.text)
+    assert ("restart" in names) is (len("".join(event.data for event in events if event.name == "token").strip()) > len(answer.text))
     (warning,) = answer.warnings
-    assert reason in warning
+    assert re.search(reason, warning)
     assert answer.made_by.model == ""
 
 
@@ -297,7 +322,27 @@ def test_when_the_model_fails_in_mid_stream_what_it_wrote_is_taken_back(writing:
 def test_a_failure_is_told_of_in_the_language_of_the_question(writing: Chain, scripted: ModelServer) -> None:
     scripted.script(Reply(status=401))
     (warning,) = writing.ask(Ask("人工智能資助計劃資助甚麼？")).warnings
-    assert warning.startswith("語言模型未能作答")
+    assert warning == FELL_BACK["zh"].format(reason="語言模型的服務不接受所用的密鑰")
+
+
+def test_while_the_circuit_is_open_the_sources_are_quoted_without_asking_the_model(writing: Chain, scripted: ModelServer, chain: Chain) -> None:
+    scripted.script(Reply(status=401))
+    answers = [writing.ask(Ask(SCHEME)) for _ in range(FAILURES + 2)]
+    assert len(scripted.requests) == FAILURES
+    assert {answer.text for answer in answers} == {chain.ask(Ask(SCHEME)).text}
+    assert "several times in a row" in answers[-1].warnings[0]
+
+
+def test_who_closes_the_stream_ends_the_call_of_the_model(writing: Chain, scripted: ModelServer) -> None:
+    scripted.script(Reply(["The scheme pays"], hang=True))
+    stream = writing.stream(Ask(SCHEME))
+    assert next(event for event in stream if event.name == "token").data
+    assert scripted.connected
+    stream.close()
+    until = time.monotonic() + 10
+    while scripted.connected:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_a_model_that_finds_no_answer_is_believed(writing: Chain, scripted: ModelServer) -> None:

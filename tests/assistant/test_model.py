@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+
+import psutil
 import pytest
 
+from assistant.circuit import FAILURES, Circuit
 from assistant.errors import ModelError
 from assistant.model import MAX_CHARACTERS, ModelWriter
+from assistant.prompts import MAX_TURN
 from assistant.records import Evidence, Question, Turn
 from index.library import Library
 from index.search import View, search
@@ -12,8 +20,8 @@ from tests.model_server import ModelServer, Reply, evidence_of, first_two
 QUESTION = Question("And how much?", "How much does the AI Subsidy Scheme pay?", (), "en")
 
 
-def _writer(scripted: ModelServer, *, timeout: float = 20, total: float = 60) -> ModelWriter:
-    return ModelWriter("small", base_url=scripted.url, api_key="secret", timeout=timeout, total=total)
+def _writer(scripted: ModelServer, *, timeout: float = 20, total: float = 60, budget: int = 6_000, temperature: float = 0) -> ModelWriter:
+    return ModelWriter("small", base_url=scripted.url, api_key="secret", timeout=timeout, total=total, budget=budget, temperature=temperature)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +30,16 @@ def evidence(library: Library) -> tuple[Evidence, ...]:
     return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, hit.score) for number, hit in enumerate(hits, 1))
 
 
-def test_the_answer_comes_in_the_pieces_in_which_it_is_sent(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
-    scripted.script(Reply(["The scheme ", "pays 70%. ", "[1]"]))
-    assert list(_writer(scripted).write(QUESTION, evidence)) == ["The scheme ", "pays 70%. ", "[1]"]
+def test_the_answer_is_given_while_it_is_sent(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
+    scripted.script(Reply(["The scheme ", "pays 70%. "], hang=True))
+    writing = _writer(scripted).write(QUESTION, evidence)
+    assert (next(writing), next(writing)) == ("The scheme", " pays 70%")
+    writing.close()
+
+
+def test_marks_are_read_as_they_come_and_invented_numbers_never_seen(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
+    scripted.script(Reply(["It pays", " 70% [", "1, 9", "99]. It sings. [4", "4]", "【2】"]))
+    assert "".join(_writer(scripted).write(QUESTION, evidence)) == "It pays 70%. [1] It sings. [2]"
 
 
 def test_the_model_is_given_the_question_the_turns_and_numbered_statements(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
@@ -38,7 +53,8 @@ def test_the_model_is_given_the_question_the_turns_and_numbered_statements(scrip
     assert system["role"] == "system"
     assert "Answer in English" in system["content"]
     assert [message["role"] for message in earlier] == ["user", "assistant", "user", "user"]
-    assert all(len(message["content"]) <= 600 for message in earlier)
+    assert all(len(message["content"]) <= MAX_TURN for message in earlier)
+    assert "[1]" not in earlier[1]["content"]
     assert evidence_of(request) == [item.statement.text for item in evidence]
     assert asked["content"].endswith("Question: How much does the AI Subsidy Scheme pay?")
     assert "as of 2025" in asked["content"]
@@ -54,20 +70,36 @@ def test_a_chinese_question_asks_for_a_chinese_answer(scripted: ModelServer, evi
     ("replies", "message", "remedy", "retryable", "asked"),
     [
         ([Reply(status=401)], "refused the key", "OPENAI_API_KEY", False, 1),
-        ([Reply(status=403)], "failed", "OPENAI_BASE_URL", True, 1),
+        ([Reply(status=403)], "does not permit", "OPENAI_API_KEY", False, 1),
         ([Reply(status=404)], "knows no model 'small'", "HKAI_MODEL", False, 1),
         ([Reply(status=429)], "limiting requests", "later", True, 3),
-        ([Reply(status=500)], "failed", "OPENAI_BASE_URL", True, 3),
-        ([Reply(status=400)], "failed", "OPENAI_BASE_URL", True, 1),
+        ([Reply(status=500)], "status 500", "OPENAI_BASE_URL", True, 3),
+        ([Reply(status=503)], "status 503", "OPENAI_BASE_URL", True, 3),
+        ([Reply(status=400)], "status 400", "OPENAI_BASE_URL", True, 1),
+        ([Reply(status=418, headers={})], "status 418", "OPENAI_BASE_URL", True, 1),
         ([Reply()], "returned nothing", "Try again", True, 1),
+        ([Reply(["", ""])], "returned nothing", "Try again", True, 1),
+        ([Reply(body=b"")], "returned nothing|failed", "OPENAI_BASE_URL|Try again", True, 1),
         ([Reply(body=b"data: {this is no JSON}\n\n")], "failed", "OPENAI_BASE_URL", True, 1),
         ([Reply(body=b'data: {"error": {"message": "overloaded"}}\n\n')], "failed", "OPENAI_BASE_URL", True, 1),
         ([Reply(body=b'data: []\n\ndata: [DONE]\n\n')], "failed", "OPENAI_BASE_URL", True, 1),
-        ([Reply(body=b"<html>A proxy's page</html>")], "returned nothing|failed", "OPENAI_BASE_URL|Try again", True, 1),
+        ([Reply(body=b'data: "hello"\n\ndata: 5\n\n')], "failed", "OPENAI_BASE_URL", True, 1),
+        ([Reply(body=b'data: {"answer": "hello"}\n\n')], "failed|nothing", "OPENAI_BASE_URL|Try again", True, 1),
+        ([Reply(body=b'data: {"choices": [{"text": "hello"}]}\n\n')], "failed|nothing", "OPENAI_BASE_URL|Try again", True, 1),
+        ([Reply(body=b'data: {"choices": [{"delta": {"content": {"a": 1}}}]}\n\n')], "failed|nothing", "OPENAI_BASE_URL|Try again", True, 1),
+        ([Reply(body=b'data: {"choices": 7}\n\n')], "failed", "OPENAI_BASE_URL", True, 1),
+        ([Reply(body=b'{"choices": [{"message": {"content": "hello"}}]}', content="application/json")], "returned nothing|failed", "OPENAI_BASE_URL|Try again", True, 1),
+        ([Reply(body=b"<html>A proxy's page</html>", content="text/html")], "returned nothing|failed", "OPENAI_BASE_URL|Try again", True, 1),
+        ([Reply(body=b"\x00\xff\xfe" * 5_000)], "returned nothing|failed", "OPENAI_BASE_URL|Try again", True, 1),
+        ([Reply(body=b"data: \xff\xfe\n\n" * 50)], "returned nothing|failed", "OPENAI_BASE_URL|Try again", True, 1),
         ([Reply(["The scheme "], cut=True)], "failed", "OPENAI_BASE_URL", True, 1),
+        ([Reply(["The scheme "], cut=True, plain=True)], "broke off", "OPENAI_BASE_URL", True, 1),
+        ([Reply(["The scheme "], finish="content_filter")], "withheld", "another model", False, 1),
         ([Reply(["word " * 400] * 10)], "does not stop writing", "another model", False, 1),
+        ([Reply(["word " * 1_000_000])], "does not stop writing", "another model", False, 1),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Pydantic serializer:UserWarning")  # what it says of a reply of another shape
 def test_every_failure_is_an_error_that_says_what_to_do(
     scripted: ModelServer, evidence: tuple[Evidence, ...], replies: list[Reply], message: str, remedy: str, retryable: bool, asked: int
 ) -> None:
@@ -81,14 +113,16 @@ def test_every_failure_is_an_error_that_says_what_to_do(
 
 def test_a_failure_that_passes_is_not_noticed(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
     scripted.script(Reply(status=503), Reply(status=429), Reply(["Well."]))
-    assert list(_writer(scripted).write(QUESTION, evidence)) == ["Well."]
+    assert "".join(_writer(scripted).write(QUESTION, evidence)) == "Well."
 
 
-def test_silence_is_given_up(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
-    scripted.script(Reply(["The scheme "], hang=True))
-    written = []
+@pytest.mark.parametrize("reply", [Reply(["The scheme "], hang=True), Reply(hang=True), Reply(["The scheme "], drip=True), Reply(mute=True)])
+def test_silence_is_given_up(scripted: ModelServer, evidence: tuple[Evidence, ...], reply: Reply) -> None:
+    scripted.script(reply)
+    started = time.monotonic()
     with pytest.raises(ModelError, match=r"sent nothing for 0\.2 s") as caught:
-        written.extend(_writer(scripted, timeout=0.2).write(QUESTION, evidence))
+        list(_writer(scripted, timeout=0.2).write(QUESTION, evidence))
+    assert time.monotonic() - started < 5
     assert caught.value.retryable
     assert "HKAI_MODEL_TIMEOUT" in caught.value.remedy
 
@@ -98,6 +132,94 @@ def test_an_answer_that_takes_too_long_in_all_is_given_up(scripted: ModelServer,
     with pytest.raises(ModelError, match="did not finish within") as caught:
         list(_writer(scripted, total=1e-9).write(QUESTION, evidence))
     assert "HKAI_MODEL_TOTAL" in caught.value.remedy
+
+
+@pytest.mark.parametrize("reply", [Reply(lambda request: _slowly()), Reply(["The scheme "], hang=True), Reply(drip=True), Reply(mute=True)])
+def test_the_time_in_all_is_kept_whatever_the_endpoint_does(scripted: ModelServer, evidence: tuple[Evidence, ...], reply: Reply) -> None:
+    scripted.script(reply)
+    started = time.monotonic()
+    with pytest.raises(ModelError, match=r"did not finish within 0\.5 s"):
+        list(_writer(scripted, timeout=20, total=0.5).write(QUESTION, evidence))
+    assert time.monotonic() - started < 5
+
+
+def _slowly() -> Iterator[str]:
+    """A word every now and then, without end."""
+    while True:
+        time.sleep(0.02)
+        yield "word "
+
+
+def test_the_wait_that_the_endpoint_asks_for_is_kept(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
+    scripted.script(Reply(status=429, headers={"retry-after": "1"}), Reply(["Well."]))
+    assert "".join(_writer(scripted).write(QUESTION, evidence)) == "Well."
+    first, second = scripted.times
+    assert second - first >= 1
+
+
+@pytest.mark.parametrize("wait", ["3600", formatdate(4_000_000_000, usegmt=True)])
+def test_a_wait_beyond_the_time_in_all_is_not_begun(scripted: ModelServer, evidence: tuple[Evidence, ...], wait: str) -> None:
+    scripted.script(Reply(status=429, headers={"retry-after": wait}))
+    with pytest.raises(ModelError, match="limiting requests"):
+        list(_writer(scripted).write(QUESTION, evidence))
+    assert len(scripted.requests) == 1
+
+
+@pytest.mark.parametrize("wait", ["", "soon", "-5", "nan"])
+def test_a_wait_that_makes_no_sense_is_passed_over(scripted: ModelServer, evidence: tuple[Evidence, ...], wait: str) -> None:
+    scripted.script(Reply(status=429, headers={"retry-after": wait}), Reply(["Well."]))
+    assert "".join(_writer(scripted).write(QUESTION, evidence)) == "Well."
+
+
+def test_a_model_that_fails_again_and_again_is_left_alone_and_then_tried(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
+    writer = _writer(scripted)
+    scripted.script(Reply(status=401))
+    for _ in range(FAILURES):
+        with pytest.raises(ModelError, match="refused the key"):
+            list(writer.write(QUESTION, evidence))
+    with pytest.raises(ModelError, match="several times in a row") as caught:
+        list(writer.write(QUESTION, evidence))
+    assert (len(scripted.requests), caught.value.retryable) == (FAILURES, True)
+    writer.circuit.rest = 0
+    scripted.script(Reply(["Well."]))
+    assert "".join(writer.write(QUESTION, evidence)) == "Well."
+    assert writer.circuit.state == "closed"
+
+
+def test_who_stops_reading_ends_the_call(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
+    scripted.script(Reply(["The scheme pays"], hang=True))
+    writer = _writer(scripted)
+    writing = writer.write(QUESTION, evidence)
+    next(writing)
+    assert scripted.connected
+    writing.close()
+    _settles(lambda: not scripted.connected)
+    assert writer.circuit.state == "closed"
+
+
+def test_failures_leave_no_thread_and_no_connection_behind(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
+    replies = [Reply(["The scheme "], hang=True), Reply(drip=True), Reply(mute=True), Reply(["The scheme "], cut=True), Reply(status=401)]
+    writer = ModelWriter("small", base_url=scripted.url, api_key="", timeout=0.05, total=5, circuit=Circuit(failures=1_000))
+    scripted.script(Reply(["Well."]))
+    list(_writer(scripted).write(QUESTION, evidence))
+    process = psutil.Process()
+    _settles(lambda: not scripted.connected)
+    opened = process.num_fds()
+    for at in range(50):
+        scripted.script(replies[at % len(replies)])
+        with pytest.raises(ModelError):
+            list(writer.write(QUESTION, evidence))
+    _settles(lambda: not [thread for thread in threading.enumerate() if thread.name == "model"])
+    _settles(lambda: not scripted.connected)
+    _settles(lambda: process.num_fds() <= opened)
+
+
+def _settles(done: Callable[[], bool]) -> None:
+    """Waits until it is so, for ten seconds at most."""
+    until = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_an_endpoint_that_is_not_there_is_an_error(evidence: tuple[Evidence, ...]) -> None:

@@ -55,6 +55,9 @@ def test_what_only_the_tests_read_is_no_unknown_setting(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("OPENAI_BASE_URL", "127.0.0.1:8091/v1"),
+        ("HKAI_MODEL_BUDGET", "10"),
+        ("HKAI_MODEL_TEMPERATURE", "3"),
         ("HKAI_PORT", "0"),
         ("HKAI_PORT", "70000"),
         ("HKAI_PORT", "many"),
@@ -99,6 +102,7 @@ def test_an_impossible_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"OPENAI_API_KEY": "secret"}, False),
         ({"HKAI_MODEL": "small", "OPENAI_API_KEY": "secret"}, True),
         ({"HKAI_MODEL": "small", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, True),
+        ({"HKAI_MODEL": "/models/small.gguf"}, True),
     ],
 )
 def test_a_model_writes_when_it_has_a_name_and_an_endpoint(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], writes: bool) -> None:

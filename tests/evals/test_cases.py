@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evals.cases import SAMPLED, Case, load, load_all, sample
+from evals.cases import SAMPLED, Case, load, load_all, only, sample
 
 GOOD: dict[str, Any] = {
     "id": "one",
@@ -105,3 +105,20 @@ def test_a_sample_has_the_same_share_of_every_kind_and_split_in_the_order_given(
 def test_a_case_more_leaves_the_rest_of_the_sample_as_it_was() -> None:
     cases = _cases("single", "dev", 101)
     assert len(set(sample(cases[:-1])) ^ set(sample(cases))) <= 2
+
+
+def test_the_cases_that_a_file_names_are_taken_in_the_order_of_the_sets(tmp_path: Path) -> None:
+    cases = load(_write(tmp_path / "set.jsonl", GOOD, {**GOOD, "id": "two"}, {**GOOD, "id": "three"}))
+    (tmp_path / "ids.txt").write_text("# chosen\nthree\n\none\n", encoding="utf-8")
+    assert [case.id for case in only(cases, tmp_path / "ids.txt")] == ["one", "three"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "what"), [("one\nfour\n", "ids.txt:2: no case of these sets has the id 'four'"), ("\n", "it holds no case"), (None, "cannot be read")]
+)
+def test_a_file_of_ids_that_names_no_case_is_refused(tmp_path: Path, ids: str | None, what: str) -> None:
+    cases = load(_write(tmp_path / "set.jsonl", GOOD))
+    if ids is not None:
+        (tmp_path / "ids.txt").write_text(ids, encoding="utf-8")
+    with pytest.raises(ValueError, match=what):
+        only(cases, tmp_path / "ids.txt")

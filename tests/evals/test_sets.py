@@ -10,7 +10,7 @@ import pytest
 from assistant.question import Names
 from corpus.markdown import load as load_texts
 from corpus.text import SourceText
-from evals.cases import SETS, Case, load_all
+from evals.cases import SETS, Case, load_all, only
 from evals.metrics import holds, missing
 from index.words import fold
 
@@ -53,6 +53,16 @@ def test_both_splits_hold_a_good_part_and_no_fact_is_in_both(cases: tuple[Case, 
     assert [label for label, found in splits.items() if len(found) > 1] == []
     share = sum(case.split == "dev" for case in cases) / len(cases)
     assert 0.4 < share < 0.6
+
+
+def test_a_model_is_measured_on_120_test_cases_of_every_kind_that_it_writes_on(cases: tuple[Case, ...]) -> None:
+    drawn = only(cases, SETS / "model-120.txt")
+    assert (len(drawn), {case.split for case in drawn}) == (120, {"test"})
+    kinds = ("single", "list", "compare", "temporal", "followup", "chinese", "colloquial")
+    there = {kind: sum(case.kind == kind and case.split == "test" for case in cases) for kind in kinds}
+    for kind in kinds:
+        share = sum(case.kind == kind for case in drawn) / 120
+        assert abs(share - there[kind] / sum(there.values())) < 0.05, kind
 
 
 def test_the_right_statements_hold_what_is_required_and_nothing_forbidden(cases: tuple[Case, ...], corpus: tuple[SourceText, ...]) -> None:

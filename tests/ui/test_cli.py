@@ -246,6 +246,13 @@ def test_the_doctor_names_what_is_wrong_with_its_remedy(run: Run, data: Path, mo
     assert "WRONG model: HKAI_MODEL is set but no endpoint -> set OPENAI_BASE_URL or OPENAI_API_KEY" in said.out
 
 
+def test_the_doctor_says_that_a_model_file_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HKAI_MODEL", "none.gguf")
+    (line,) = [line for line in run("doctor").out.splitlines() if line.startswith("WRONG model")]
+    assert "There is no model file none.gguf" in line
+    assert "Set HKAI_MODEL" in line
+
+
 def test_the_doctor_says_that_the_judge_is_off(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HKAI_JUDGE", "off")
     said = run("doctor")
