@@ -88,7 +88,7 @@ class ModelWriter:
             self._base_url, self._api_key = self._local.url, self._local.key
         self._verify = self._verify or httpx2.create_ssl_context()
 
-    def write(self, question: Question, evidence: Sequence[Evidence], turns: Sequence[Turn] = ()) -> Iterator[str]:
+    def write(self, question: Question, evidence: Sequence[Evidence], turns: Sequence[Turn] = ()) -> Generator[str]:
         """The answer in pieces as the model sends them, with marks of evidence that was sent only; raises `ModelError`, also in mid-stream."""
         sent = prompt(question, evidence, turns, self._budget)
         if not self.circuit.enter():

@@ -14,6 +14,7 @@ from assistant.circuit import FAILURES
 from assistant.errors import BadInput
 from assistant.evidence import load_weights
 from assistant.model import ModelWriter
+from assistant.prompts import REMINDER
 from assistant.quotes import NOT_FOUND
 from assistant.records import Answer, Event, Turn
 from index.judge import Judge
@@ -372,4 +373,4 @@ def test_orders_in_the_question_stay_a_question(writing: Chain, scripted: ModelS
     writing.ask(Ask(question))
     (request,) = scripted.requests
     assert request["messages"][0]["role"] == "system"
-    assert request["messages"][-1]["content"].split("Question: ")[-1] == question
+    assert request["messages"][-1]["content"].split("Question: ")[-1] == f"{question}\n\n{REMINDER['en']}"

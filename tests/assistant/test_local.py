@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -55,7 +56,8 @@ if GGUF:
     def test_a_model_file_writes_in_this_process_and_listens_to_nobody_else() -> None:
         local = LocalModel(Path(GGUF))
         writer = ModelWriter("small.gguf", base_url="", api_key="", timeout=120, total=300, budget=1_000, local=local)
-        assert "".join(writer.write(Question("Say hello.", "Say hello.", (), "en"), ())).strip()
+        with closing(writer.write(Question("Say hello.", "Say hello.", (), "en"), ())) as writing:
+            assert next(writing).strip()
         assert local.url.startswith("http://127.0.0.1:")
         asked = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 1}
         assert httpx.post(f"{local.url}/chat/completions", json=asked, trust_env=False).status_code == 401
