@@ -8,6 +8,7 @@ takes out what the backup does not hold: killed at any moment it leaves nothing 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -169,11 +170,13 @@ def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, Contents]]:
             yield archive, _contents(archive)
     except zipfile.BadZipFile as error:
         _refuse(f"it is cut short, or no backup at all: {error}", error)
-    except (zlib.error, EOFError) as error:
+    except (zlib.error, EOFError, NotImplementedError) as error:
         _refuse(f"it is damaged: {error}", error)
     except (ValidationError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         _refuse(f"what it holds is not what hkai keeps: {str(error).splitlines()[0]}", error)
     except OSError as error:
+        if error.errno == errno.EINVAL:  # a place before the beginning of the file
+            _refuse("it is damaged: it names a place that it does not have", error)
         raise BadInput(f"{error.filename or file}: {error.strerror}.", "Name a file that `hkai backup` wrote; see that there is room on the disk.") from error
 
 

@@ -23,7 +23,7 @@ from assistant.errors import HkaiError, NotFound, TooLarge
 from assistant.records import Answer, Citation, Event, Turn
 from corpus.text import Lang
 from ui import examples
-from ui.contract import MAX_BODY, MAX_TURNS, CitationModel, OpenAIError, citation_model
+from ui.contract import MAX_TURNS, CitationModel, OpenAIError, Text, citation_model
 from ui.replies import openai_error, status_of
 from ui.streams import CLIENT_LEFT, EventStream, last
 
@@ -43,10 +43,6 @@ class _Open(BaseModel):
     """Takes fields that it does not know; those are ignored."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": True})
-
-
-# Bounded, so that pydantic refuses half characters.
-Text = Annotated[str, Field(max_length=MAX_BODY)]
 
 
 class TextPart(_Open):

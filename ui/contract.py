@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema, field_validator
 
 from assistant import records
 from assistant.chain import MAX_QUESTION, Ask
@@ -14,6 +14,8 @@ from index.search import Filters, Hit
 MAX_BODY = 1_000_000
 MAX_TURNS = 1_000
 MAX_PAGE = 1_000
+# A bound, even one that no body reaches, makes pydantic refuse half characters.
+Text = Annotated[str, Field(max_length=MAX_BODY), WithJsonSchema({"type": "string"})]
 DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
 
 
@@ -31,7 +33,7 @@ class Message(_Strict):
     """One turn of the conversation so far."""
 
     role: Literal["user", "assistant"]
-    content: str = Field(max_length=MAX_BODY)  # a bound, even one that the body never reaches, makes pydantic refuse half characters
+    content: Text
 
 
 class AnswerRequest(_Strict):

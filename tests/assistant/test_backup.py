@@ -243,7 +243,8 @@ def test_a_backup_that_was_cut_short_is_refused(used: Place, good: Path, share: 
 @given(st.data())
 def test_a_backup_with_a_byte_changed_is_refused_or_restored_just_as_it_was(used: Place, good: Path, data: st.DataObject) -> None:
     whole = good.read_bytes()
-    at, byte = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.integers(0, 255))
+    anywhere, headers = st.integers(0, len(whole) - 1), st.integers(len(whole) - 600, len(whole) - 1)
+    at, byte = data.draw(anywhere | headers), data.draw(st.integers(0, 255))
     damaged = good.with_name("damaged.zip")
     damaged.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
     restore(used.library, used.conversations, good, force=True)

@@ -38,13 +38,18 @@ def address(library: Library, texts: tuple[SourceText, ...]) -> Iterator[str]:
         yield url
 
 
+def _cut(text: str) -> str:
+    """`text` without what a line has beyond 500 characters."""
+    return "\n".join(line[:500] for line in text.splitlines())
+
+
 def _fuzzed(address: str, folder: Path, *, examples: int) -> dict[str, Any]:
     """The report of schemathesis on the endpoint at `address`, with at most so many examples of each kind for each route."""
     report = folder / "report.json"
     options = [f"--checks={','.join(CHECKS)}", f"--max-examples={examples}", "--seed=1", "--generation-database=none", "--no-color", "--workers=1"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", *options, f"--report-json-path={report}"]
     done = subprocess.run(command, cwd=folder, env=clean(dict(os.environ)), capture_output=True, text=True, timeout=1_800, check=False)
-    assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
+    assert done.returncode == 0, _cut(done.stdout)[-8_000:]
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return found
 
@@ -57,4 +62,4 @@ def test_some_hundred_requests_get_what_the_document_says(address: str, tmp_path
 
 @pytest.mark.soak
 def test_five_thousand_requests_get_what_the_document_says(address: str, tmp_path: Path) -> None:
-    assert _fuzzed(address, tmp_path, examples=1_000)["test_cases"]["generated"] >= 5_000
+    assert _fuzzed(address, tmp_path, examples=600)["test_cases"]["generated"] >= 5_000
