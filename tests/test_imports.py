@@ -50,6 +50,7 @@ ROOMS = {
     "openai": {"assistant.model"},
     "gradio": {"ui.chat.page"},
     "fastapi": {"ui.http", "ui.chat.page"},
+    "limits": {"ui.guard"},
     "uvicorn": {"ui.cli"},
     "typer": {"ui.cli", "ui.measure"},
     "rich": {"ui.cli", "ui.terminal", "evals.report"},

@@ -1,4 +1,4 @@
-"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, doctor`.
+"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, key, doctor`.
 
 What is heavy is imported by the command that needs it, so that `hkai ask --help` answers at once.
 """
@@ -6,6 +6,7 @@ What is heavy is imported by the command that needs it, so that `hkai ask --help
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,16 +50,25 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; the setting HKAI_PORT, or PORT.")] = 0,
 ) -> None:
     """Serve the chat page and the endpoint; index what is new first."""
-    parts = put_together()
+    parts = put_together(host, port)
     import uvicorn
 
     from ui.chat.page import mount
+    from ui.guard import closed_to_writes
     from ui.http import Readiness, create_app
 
-    address, number = host or parts.settings.host, port or parts.settings.port
+    settings = parts.settings
     readiness = Readiness(parts, LogProgress("Indexing"))
-    out.print(f"hkai serves on http://{address}:{number} (the page and, beside it, /v1/answer); Ctrl-C ends it.")
-    uvicorn.run(mount(create_app(parts, readiness), parts, readiness), host=address, port=number, log_level="warning")
+    out.print(f"hkai serves on http://{settings.host}:{settings.port} (the page and, beside it, /v1/answer); Ctrl-C ends it.")
+    if closed_to_writes(settings):
+        err.print("Others can reach this address and no API key is set: the endpoint answers, and takes no changes. `hkai key` makes one.", style="yellow")
+    uvicorn.run(
+        mount(create_app(parts, readiness), parts, readiness),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        forwarded_allow_ips=settings.proxies,
+    )
 
 
 @app.command()
@@ -165,6 +175,23 @@ def texts(
     if not found:
         err.print(f"No text holds {query!r}.", markup=False)
         raise typer.Exit(1)
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose it is; letters, digits, - . _")],
+    scope: Annotated[Literal["read", "write"], typer.Option(help="`write` may add, replace and delete too.")] = "read",
+) -> None:
+    """Make an API key, shown this once, and its entry for HKAI_API_KEYS."""
+    from ui.guard import new_key
+
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise typer.BadParameter("a name is made of letters, digits, - . _")
+    fresh, entry = new_key(name, scope)
+    err.print("The key, for whoever asks; it is kept nowhere and shown this once:")
+    out.print(fresh, markup=False)
+    err.print("Its entry for HKAI_API_KEYS; several are separated by commas:")
+    out.print(entry, markup=False)
 
 
 @app.command()

@@ -17,14 +17,20 @@ from assistant.build import Parts, load_models, sync_index
 from assistant.chain import Ask
 from assistant.records import Event
 from ui import contract
+from ui.guard import guard
+from ui.replies import refusal
 
 MAX_BODY = 1_000_000
 MAX_TURNS = 1_000
 
 _STATUS = {errors.TooLarge: 413, errors.BadInput: 422, errors.NotReady: 503, errors.DocumentError: 422, errors.ModelError: 502}
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": contract.ErrorModel, "description": "No API key, or none that is known here"},
+    403: {"model": contract.ErrorModel, "description": "The API key may only read, or this server takes no changes"},
+    408: {"model": contract.ErrorModel, "description": "The body came too slowly"},
     413: {"model": contract.ErrorModel, "description": "More than 1 MB, or more than 1,000 turns"},
     422: {"model": contract.ErrorModel, "description": "The request cannot be answered as it is; the message names the field"},
+    429: {"model": contract.ErrorModel, "description": "Too many requests; `Retry-After` says how many seconds to wait"},
     503: {"model": contract.ErrorModel, "description": "Index or embedder are still loading"},
 }
 
@@ -88,6 +94,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         responses=_ERRORS,
     )
     _errors_to_replies(app)
+    guard(app, parts.settings)
 
     @app.post("/v1/answer", response_model=contract.AnswerModel)
     def answer(body: contract.AnswerRequest, accept: Annotated[str, Header()] = "") -> Any:
@@ -118,7 +125,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         readiness.wait(0)
         found = parts.library.texts.get(text_id)
         if found is None:
-            return _reply(404, "not_found", f"There is no text {text_id!r}.", "GET /v1/texts lists them.")
+            return refusal(404, "not_found", f"There is no text {text_id!r}.", "GET /v1/texts lists them.")
         return contract.text_model(found)
 
     @app.get("/healthz")
@@ -163,7 +170,7 @@ def _errors_to_replies(app: FastAPI) -> None:
     @app.exception_handler(errors.HkaiError)
     def known(_: Request, error: errors.HkaiError) -> JSONResponse:
         status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-        return _reply(status, error.code, error.message, error.remedy, retryable=error.retryable)
+        return refusal(status, error.code, error.message, error.remedy, retryable=error.retryable)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -171,7 +178,7 @@ def _errors_to_replies(app: FastAPI) -> None:
         for fault in error.errors():
             place = ".".join(str(part) for part in fault["loc"] if part != "body")
             faults.append("the body is not valid JSON" if fault["type"] == "json_invalid" else f"`{place or 'body'}`: {fault['msg']}")
-        return _reply(422, "bad_input", "; ".join(faults[:5]) + ".", "Mend the request; the fields are described at /openapi.json.")
+        return refusal(422, "bad_input", "; ".join(faults[:5]) + ".", "Mend the request; the fields are described at /openapi.json.")
 
     @app.middleware("http")
     async def limit(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -188,11 +195,6 @@ def _errors_to_replies(app: FastAPI) -> None:
                 if size > MAX_BODY:
                     break
         if size > MAX_BODY:
-            return _reply(413, "too_large", f"The body is larger than {MAX_BODY:,} bytes.", "Send fewer turns; only the last few are used.")
+            return refusal(413, "too_large", f"The body is larger than {MAX_BODY:,} bytes.", "Send fewer turns; only the last few are used.")
         request._body = body  # what was read is what the route sees; Starlette keeps a read body there
         return await call_next(request)
-
-
-def _reply(status: int, code: str, message: str, remedy: str, *, retryable: bool = False) -> JSONResponse:
-    body = contract.ErrorModel(code=code, message=message, remedy=remedy, retryable=retryable)
-    return JSONResponse(body.model_dump(), status_code=status)

@@ -18,12 +18,13 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 Mode = Literal["auto", "quotes", "model"]
 
 
-def put_together() -> Parts:
-    """The parts by the settings, nothing loaded yet."""
+def put_together(host: str = "", port: int = 0) -> Parts:
+    """The parts by the settings, nothing loaded yet; `host` and `port` take the place of those set."""
     from assistant.build import build
     from assistant.settings import load
 
-    return build(load())
+    settings = load()
+    return build(settings.model_copy(update={"host": host or settings.host, "port": port or settings.port}))
 
 
 def opened() -> Parts:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvicorn
 
-from tests.hkai_process import Server
+from assistant.build import Parts
+from tests.hkai_process import UNTIL_READY, Server, free_port
 from ui.cli import main
+from ui.http import Readiness, create_app
 
 
 @dataclass(frozen=True)
@@ -56,3 +62,21 @@ def own_data(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "data" / "models").symlink_to(server.data / "models")
     monkeypatch.setenv("HKAI_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@contextmanager
+def listening(parts: Parts) -> Iterator[str]:
+    """The endpoint over `parts`, on a port of its own in this process; gives its address once it is ready."""
+    port = free_port()
+    readiness = Readiness(parts)
+    server = uvicorn.Server(uvicorn.Config(create_app(parts, readiness), port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        readiness.wait(UNTIL_READY)
+        while not server.started:
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
