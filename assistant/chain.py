@@ -161,11 +161,15 @@ class Chain:
         return search(self.library, question.views, vectors, k=k, lang=question.lang, names=named, filters=filters, weights=weights)
 
     def find(self, ask: Ask) -> Found:
-        """Understand, search and gather."""
+        """Understand, search and gather, in the library as it is now."""
         if not ask.question.strip():
             raise BadInput("The question is empty.", "Ask something.")
         if len(ask.question) > MAX_QUESTION:
             raise BadInput(f"The question has {len(ask.question):,} characters.", f"Ask in at most {MAX_QUESTION:,}.")
+        with self.library.reading():
+            return self._find(ask)
+
+    def _find(self, ask: Ask) -> Found:
         clock = _Clock()
         question = self.understand(ask)
         clock.lap("understand")
