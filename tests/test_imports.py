@@ -49,7 +49,7 @@ ROOMS = {
     "langchain_openai": {"assistant.model"},
     "openai": {"assistant.model"},
     "gradio": {"ui.chat.page"},
-    "fastapi": {"ui.http", "ui.chat.page"},
+    "fastapi": {"ui.http", "ui.documents", "ui.chat.page"},
     "limits": {"ui.guard"},
     "uvicorn": {"ui.cli"},
     "typer": {"ui.cli", "ui.measure"},

@@ -16,14 +16,14 @@ from assistant import errors
 from assistant.build import Parts, load_models, sync_index
 from assistant.chain import Ask
 from assistant.records import Event
-from ui import contract
+from ui import contract, documents, jobs
 from ui.guard import guard
 from ui.replies import refusal
 
 MAX_BODY = 1_000_000
 MAX_TURNS = 1_000
 
-_STATUS = {errors.TooLarge: 413, errors.BadInput: 422, errors.NotReady: 503, errors.DocumentError: 422, errors.ModelError: 502}
+_STATUS = {jobs.Busy: 503, errors.TooLarge: 413, errors.BadInput: 422, errors.NotReady: 503, errors.DocumentError: 422, errors.ModelError: 502}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": contract.ErrorModel, "description": "No API key, or none that is known here"},
     403: {"model": contract.ErrorModel, "description": "The API key may only read, or this server takes no changes"},
@@ -128,6 +128,8 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
             return refusal(404, "not_found", f"There is no text {text_id!r}.", "GET /v1/texts lists them.")
         return contract.text_model(found)
 
+    app.include_router(documents.router(parts, readiness.wait))
+
     @app.get("/healthz")
     def healthz() -> contract.HealthModel:
         """Whether the process is alive."""
@@ -182,8 +184,8 @@ def _errors_to_replies(app: FastAPI) -> None:
 
     @app.middleware("http")
     async def limit(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Refuses a body over `MAX_BODY` without reading on."""
-        if not request.url.path.startswith("/v1/"):
+        """Refuses a body over `MAX_BODY` without reading on; documents have a limit of their own."""
+        if not request.url.path.startswith("/v1/") or request.url.path.startswith("/v1/documents"):
             return await call_next(request)
         length = request.headers.get("content-length", "")
         size = int(length) if length.isdigit() else 0
