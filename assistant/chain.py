@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -14,7 +14,7 @@ from typing import Literal
 from langchain_core.runnables import RunnableGenerator
 
 from assistant import cues, manners, quotes
-from assistant.errors import BadInput, ModelError
+from assistant.errors import BadInput, ModelError, NotReady
 from assistant.evidence import POOL, Weights, confidence, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
 from assistant.prompts import NOT_FOUND
@@ -26,6 +26,7 @@ from corpus.text import Lang
 from index.embedder import Vectors
 from index.judge import Judge, Reranker
 from index.library import Library
+from index.meaning import MeaningError
 from index.search import Filters, Hit, search
 from index.search import Weights as SearchWeights
 
@@ -113,6 +114,8 @@ class Chain:
         self.writer = writer
         self._settings = settings
         self.weights = weights
+        # Told of every answer.
+        self.answered: Callable[[Ask, Answer], None] = lambda ask, answer: None
         self._names: tuple[str, Names] = ("", Names([]))
         self._elsewhere: Vectors | None = None
 
@@ -166,8 +169,11 @@ class Chain:
             raise BadInput("The question is empty.", "Ask something.")
         if len(ask.question) > MAX_QUESTION:
             raise BadInput(f"The question has {len(ask.question):,} characters.", f"Ask in at most {MAX_QUESTION:,}.")
-        with self.library.reading():
-            return self._find(ask)
+        try:
+            with self.library.reading():
+                return self._find(ask)
+        except MeaningError as error:
+            raise NotReady(str(error), "Try again in a moment; `hkai doctor` says what is wrong.") from error
 
     def _find(self, ask: Ask) -> Found:
         clock = _Clock()
@@ -236,7 +242,10 @@ class Chain:
 
     def _run(self, asks: Iterator[Ask]) -> Iterator[Event]:
         for ask in asks:
-            yield from self._answer(ask)
+            for event in self._answer(ask):
+                if event.name == "answer":
+                    self.answered(ask, event.data)
+                yield event
 
     def _answer(self, ask: Ask) -> Iterator[Event]:
         manner = manners.manner(ask.question, first=not ask.turns)

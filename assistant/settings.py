@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     body_timeout: float = Field(30, gt=0, le=3600, description="Seconds that the body of a request may take, and one more for every 100 kB of it.")
     cors_origins: str = Field("", description="Origins whose pages may use the endpoint from a browser, such as https://portal.example; empty: none.")
     proxies: str = Field("127.0.0.1", description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
+    log: Literal["console", "json"] = Field("console", description="How the server writes its log: for people, or a JSON object a line.")
+    log_questions: Literal["on", "off"] = Field("off", description="Whether the log holds what is asked.")
     openai_api_key: str = Field("", validation_alias="OPENAI_API_KEY", description="Key of the model's endpoint.")
     openai_base_url: str = Field("", validation_alias="OPENAI_BASE_URL", description="Address of an OpenAI-compatible endpoint; empty: OpenAI's own.")
 

@@ -197,7 +197,7 @@ class Library:
             self._corpus = corpus
             texts = [*corpus, *self.own()]
             manifest = self._manifest()
-            if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self._counts_agree():
+            if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self.consistent():
                 manifest = Manifest(self.embedder.name, {})
                 for shelf in (self.chunks, self.statements):
                     shelf.meaning.clear()
@@ -318,7 +318,7 @@ class Library:
             return None
         return stat.st_mtime_ns, stat.st_ino
 
-    def _counts_agree(self) -> bool:
+    def consistent(self) -> bool:
         """Whether both indexes hold equally many entries; false after one of their folders was lost or swapped."""
         return all(shelf.meaning.count() == shelf.words.count() for shelf in (self.chunks, self.statements))
 

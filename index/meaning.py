@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Collection
-from contextlib import closing, suppress
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlparse
@@ -61,7 +61,7 @@ def scrub(folder: Path) -> None:
 
 
 class Meaning:
-    """One collection of unit vectors with the text each belongs to; `nearest` gives cosine similarities."""
+    """One collection of unit vectors with the text each belongs to; `nearest` gives cosine similarities; raises `MeaningError`."""
 
     def __init__(self, client: ClientAPI, name: str) -> None:
         self._client = client
@@ -118,8 +118,9 @@ class Meaning:
         self._open()
 
     def count(self) -> int:
-        """How many entries there are."""
-        return self._collection.count()
+        """How many entries there are; raises `MeaningError`."""
+        with _answering():
+            return self._collection.count()
 
     def nearest(self, vectors: Vectors, k: int, text_ids: list[str] | None = None) -> list[list[tuple[str, float]]]:
         """For each vector the `k` nearest entries as (id, cosine), nearest first; only of `text_ids`, where given."""
@@ -132,11 +133,23 @@ class Meaning:
     def _query(self, vectors: Vectors, k: int, where: Where | None) -> QueryResult:
         from chromadb.errors import NotFoundError
 
-        try:
+        def query() -> QueryResult:
             return self._collection.query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
-        except NotFoundError:
-            self.reopen()
-            return self._collection.query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
+
+        with _answering():
+            try:
+                return query()
+            except NotFoundError:
+                self.reopen()
+                return query()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # as for `connect`
+        raise MeaningError(f"Chroma does not answer ({error}). Is its server running, or its folder damaged?") from error
 
 
 def _of(text_ids: list[str]) -> Where:

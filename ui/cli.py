@@ -56,8 +56,10 @@ def serve(
     from ui.chat.page import mount
     from ui.guard import closed_to_writes
     from ui.http import Readiness, create_app
+    from ui.watch import set_up_logs
 
     settings = parts.settings
+    set_up_logs(settings.log)
     readiness = Readiness(parts, LogProgress("Indexing"))
     out.print(f"hkai serves on http://{settings.host}:{settings.port} (the page and, beside it, /v1/answer); Ctrl-C ends it.")
     if closed_to_writes(settings):
@@ -66,7 +68,8 @@ def serve(
         mount(create_app(parts, readiness), parts, readiness),
         host=settings.host,
         port=settings.port,
-        log_level="warning",
+        log_config=None,
+        access_log=False,
         forwarded_allow_ips=settings.proxies,
     )
 

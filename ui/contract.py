@@ -210,7 +210,7 @@ class ErrorModel(BaseModel):
 class HealthModel(BaseModel):
     """The state of the server."""
 
-    status: Literal["ok", "loading", "failed"]
+    status: Literal["ok"]
     detail: str = ""
 
 

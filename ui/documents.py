@@ -49,6 +49,15 @@ class DocumentList(BaseModel):
     total: int
 
 
+class JobError(BaseModel):
+    """Why a piece of work failed, what to do about it, and whether the same may succeed later."""
+
+    code: str
+    message: str
+    remedy: str
+    retryable: bool
+
+
 class JobModel(BaseModel):
     """How far a piece of work is; `document` is the document's id, once it is known, and `error` why the work failed."""
 
@@ -58,7 +67,7 @@ class JobModel(BaseModel):
     done: int = Field(description="Texts indexed so far.")
     total: int
     document: str
-    error: ErrorModel | None
+    error: JobError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +206,7 @@ def _accepted(job: Job) -> JSONResponse:
 
 
 def _job_model(job: Job) -> JobModel:
-    error = ErrorModel.model_validate(job.error, from_attributes=True) if job.error else None
+    error = JobError.model_validate(job.error, from_attributes=True) if job.error else None
     return JobModel(id=job.id, kind=job.kind, status=job.status, done=job.done, total=job.total, document=job.document, error=error)
 
 

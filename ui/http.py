@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,9 +16,10 @@ from assistant import errors
 from assistant.build import Parts, load_models, sync_index
 from assistant.chain import Ask
 from assistant.records import Event
-from ui import contract, documents, jobs
+from ui import contract, documents, health, jobs
 from ui.guard import guard
 from ui.replies import refusal
+from ui.watch import watch
 
 MAX_BODY = 1_000_000
 MAX_TURNS = 1_000
@@ -53,6 +54,11 @@ class Readiness:
     def ready(self) -> bool:
         """Whether questions are answered now."""
         return self._done.is_set() and not self.trouble
+
+    @property
+    def state(self) -> tuple[Literal["ok", "loading", "failed"], str]:
+        """How far loading is, and what there is to say of it."""
+        return ("ok", "") if self.ready else ("failed", self.trouble) if self.trouble else ("loading", self.step)
 
     def wait(self, seconds: float) -> None:
         """Returns once ready; raises `NotReady` if that fails or takes longer."""
@@ -135,13 +141,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         """Whether the process is alive."""
         return contract.HealthModel(status="ok")
 
-    @app.get("/readyz", responses={503: {"model": contract.HealthModel}})
-    def readyz(response: Response) -> contract.HealthModel:
-        """Whether questions are answered."""
-        if readiness.ready:
-            return contract.HealthModel(status="ok")
-        response.status_code = 503
-        return contract.HealthModel(status="failed" if readiness.trouble else "loading", detail=readiness.trouble or readiness.step)
+    app.include_router(health.router(parts, lambda: readiness.state, watch(app, parts)))
 
     return app
 
