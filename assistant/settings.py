@@ -70,6 +70,23 @@ class Settings(BaseSettings):
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
 
 
+def described() -> str:
+    """Every setting as the document `docs/settings.md`."""
+    lines = [
+        "# Settings",
+        "",
+        "Set in the environment, or as lines of a file `.env` where the command is run; the environment goes first. One that is unknown or impossible stops",
+        "the program and is named. `hkai settings` prints this page.",
+        "",
+        "| setting | default | what it is |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = f"`{field.default}`" if str(field.default) else ""
+        lines.append(f"| `{field.validation_alias or f'HKAI_{name.upper()}'}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address or name is that of this very machine."""
     try:

@@ -1,4 +1,4 @@
-"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, key, doctor`.
+"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, key, settings, doctor`.
 
 What is heavy is imported by the command that needs it, so that `hkai ask --help` answers at once.
 """
@@ -198,64 +198,25 @@ def key(
 
 
 @app.command()
+def settings() -> None:
+    """Print every setting with its default, as docs/settings.md has them."""
+    from assistant.settings import described
+
+    sys.stdout.write(described())
+
+
+@app.command()
 def doctor() -> None:
     """Check what a stuck user would be asked about, with the remedy for each."""
-    import importlib.metadata
-    import platform
-
-    from assistant.build import build, open_index
-    from assistant.evidence import load_weights
-    from assistant.settings import load
-    from index.judge import Judge, JudgeError, Reranker
+    from ui.doctor import examine
 
     wrong = 0
-
-    def line(name: str, fine: bool, detail: str, remedy: str = "") -> None:
-        nonlocal wrong
-        wrong += not fine
-        out.print(f"{'ok   ' if fine else 'WRONG'} {name}: {detail}" + ("" if fine else f" -> {remedy}"), markup=False)
-
-    line("Python", sys.version_info >= (3, 11), platform.python_version(), "install Python 3.11 or newer")
-    settings = load()
-    line("settings", True, f"data in {settings.data.absolute()}, embedder {settings.embedder}, model {settings.model or 'none (answers are quoted)'}")
-    for package in ("chromadb", "tantivy", "sentence-transformers", "gradio", "langchain-core", "torch"):
-        try:
-            line(package, True, importlib.metadata.version(package))
-        except importlib.metadata.PackageNotFoundError:
-            line(package, False, "not installed", "make install")
-    writable = os.access(next(folder for folder in (settings.data.absolute(), *settings.data.absolute().parents) if folder.exists()), os.W_OK)
-    line("data folder", writable, str(settings.data.absolute()), "set HKAI_DATA to a folder that can be written")
-    try:
-        parts = build(settings.model_copy(update={"judge": "off", "reranker": ""}))
-        open_index(parts)
-        line("index", True, f"{len(parts.library.texts)} texts, {parts.library.statements.meaning.count()} statements, version {parts.library.version}")
-    except _known_errors() as error:
-        line("index", False, str(error), "hkai ingest --rebuild")
-    judge = Judge()
-    try:
-        unfitted = not load_weights(settings.embedder).statement_judged
-        without = "switched off by HKAI_JUDGE" if settings.judge == "off" else f"not used: no weights are fitted for {settings.embedder}" if unfitted else ""
-        if not without:
-            judge.load()
-        line("judge", True, f"{without}; questions that sound known but are not are answered" if without else judge.name)
-    except JudgeError as error:
-        line("judge", False, str(error), "git checkout index/judge_weights")
-    if settings.reranker:
-        try:
-            Reranker(settings.reranker).load()
-            line("reranker", True, settings.reranker)
-        except JudgeError as error:
-            line("reranker", False, str(error), "unset HKAI_RERANKER, or name another")
-    if settings.model and not settings.writes:
-        line("model", False, "HKAI_MODEL is set but no endpoint", "set OPENAI_BASE_URL or OPENAI_API_KEY")
+    for finding in examine():
+        wrong += not finding.fine
+        told = f"{'ok   ' if finding.fine else 'WRONG'} {finding.name}: {finding.detail}"
+        out.print(told if finding.fine else f"{told} -> {finding.remedy}", markup=False)
     if wrong:
         raise typer.Exit(1)
-
-
-def _known_errors() -> type[Exception]:
-    from assistant.errors import HkaiError
-
-    return HkaiError
 
 
 def _show(answer: Answer) -> None:

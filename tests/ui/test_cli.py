@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assistant.evidence import Weights
 from index.embedder import MINILM
 from tests.conftest import ARTICLE
 from tests.hkai_process import Server, hkai
@@ -219,35 +218,7 @@ def test_a_search_without_a_text_says_so(run: Run, data: Path, arguments: tuple[
     assert "No text" in said.err
 
 
-# doctor and help
-
-
-def test_the_doctor_finds_nothing_wrong(run: Run, data: Path) -> None:
-    said = run("doctor")
-    assert said.status == 0, said.out
-    assert all(line.startswith("ok ") for line in said.out.splitlines())
-    assert str(data) in said.out
-
-
-def test_the_doctor_names_what_is_wrong_with_its_remedy(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HKAI_MODEL", "small")
-    said = run("doctor")
-    assert said.status == 1
-    assert "WRONG model: HKAI_MODEL is set but no endpoint -> set OPENAI_BASE_URL or OPENAI_API_KEY" in said.out
-
-
-def test_the_doctor_says_that_the_judge_is_off(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HKAI_JUDGE", "off")
-    said = run("doctor")
-    assert said.status == 0
-    assert "judge: switched off by HKAI_JUDGE" in said.out
-
-
-def test_the_doctor_says_that_an_embedder_has_no_weights_for_the_judge(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assistant.evidence.load_weights", lambda embedder: Weights({}, {}, 0.5, 0.8))
-    said = run("doctor")
-    assert said.status == 0
-    assert "judge: not used: no weights are fitted for" in said.out
+# help
 
 
 def test_the_checking_of_sentences_is_measured_by_one_command(run: Run, data: Path) -> None:
@@ -260,6 +231,6 @@ def test_the_checking_of_sentences_is_measured_by_one_command(run: Run, data: Pa
 def test_every_command_helps(run: Run) -> None:
     said = run("--help")
     assert said.status == 0
-    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "doctor"):
+    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "key", "doctor"):
         assert command in said.out
         assert run(command, "--help").status == 0
