@@ -53,7 +53,7 @@ ROOMS = {
     "prometheus_client": {"ui.watch"},
     "structlog": {"ui.watch"},
     "limits": {"ui.guard"},
-    "uvicorn": {"ui.cli"},
+    "uvicorn": {"ui.cli", "evals.load"},
     "typer": {"ui.cli", "ui.measure"},
     "rich": {"ui.cli", "ui.terminal", "evals.report"},
 }
