@@ -36,6 +36,7 @@ eval: $(INSTALLED) ## the question sets, compared with the committed figures (GA
 
 bench: $(TOOLS) ## speed and memory, each beside its floor in the same run
 	@$(BIN)/hkai bench
+	@$(BIN)/hkai bench --serve
 
 soak: $(TOOLS) browser ## long load, fuzzing and kill tests
 	@$(BIN)/pytest -m soak $(TESTS)

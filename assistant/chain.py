@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 from langchain_core.runnables import RunnableGenerator
 
 from assistant import cues, manners, quotes
-from assistant.errors import BadInput, ModelError
+from assistant.errors import BadInput, ModelError, NotReady
 from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
 from assistant.prompts import declines
@@ -27,6 +27,7 @@ from corpus.text import Lang
 from index.embedder import Vectors
 from index.judge import Judge, Reranker
 from index.library import Library
+from index.meaning import MeaningError
 from index.search import Filters, Hit, search
 from index.search import Weights as SearchWeights
 
@@ -120,6 +121,8 @@ class Chain:
         self.writer = writer
         self._settings = settings
         self.weights = weights
+        # Told of every answer.
+        self.answered: Callable[[Ask, Answer], None] = lambda ask, answer: None
         self._names: tuple[str, Names] = ("", Names([]))
         self._elsewhere: Vectors | None = None
 
@@ -168,11 +171,18 @@ class Chain:
         return search(self.library, question.views, vectors, k=k, lang=question.lang, names=named, filters=filters, weights=weights)
 
     def find(self, ask: Ask) -> Found:
-        """Understand, search and gather."""
+        """Understand, search and gather, in the library as it is now."""
         if not ask.question.strip():
             raise BadInput("The question is empty.", "Ask something.")
         if len(ask.question) > MAX_QUESTION:
             raise BadInput(f"The question has {len(ask.question):,} characters.", f"Ask in at most {MAX_QUESTION:,}.")
+        try:
+            with self.library.reading():
+                return self._find(ask)
+        except MeaningError as error:
+            raise NotReady(str(error), "Try again in a moment; `hkai doctor` says what is wrong.") from error
+
+    def _find(self, ask: Ask) -> Found:
         clock = _Clock()
         question = self.understand(ask)
         clock.lap("understand")
@@ -239,7 +249,10 @@ class Chain:
 
     def _run(self, asks: Iterator[Ask]) -> Iterator[Event]:
         for ask in asks:
-            yield from self._answer(ask)
+            for event in self._answer(ask):
+                if event.name == "answer":
+                    self.answered(ask, event.data)
+                yield event
 
     def _answer(self, ask: Ask) -> Iterator[Event]:
         manner = manners.manner(ask.question, first=not ask.turns)

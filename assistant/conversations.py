@@ -54,6 +54,11 @@ class Conversations:
         self.database.prepare()
         self.purge()
 
+    def reach(self) -> str:
+        """Asks the database for nothing but an answer; gives how many conversations it keeps."""
+        with self._database.reading() as connection:
+            return f"{connection.scalar(sql.select(sql.func.count()).select_from(conversations)) or 0} conversations"
+
     def close(self) -> None:
         """Closes the connections; the next call opens new ones."""
         self.database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,10 +43,30 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address that the server listens on.")
     port: int = Field(7860, ge=1, le=65535, description="Port that the server listens on; PORT sets it too.")
     max_file_mb: float = Field(50, gt=0, allow_inf_nan=False, description="Largest document that is read, in megabytes.")
+    api_keys: str = Field(
+        "",
+        pattern=r"^\s*([\w.-]+:(read|write):[0-9a-f]{64}([\s,]+|$))*$",
+        description="Who may use the endpoint: entries NAME:SCOPE:SHA256, as `hkai key` prints them; empty: anyone may read, and write from this machine.",
+    )
+    rate_limit: str = Field(
+        "600/minute",
+        pattern=r"^(off|[1-9]\d*/(second|minute|hour|day))$",
+        description="How many requests a key, or an address other than this machine, may send to the endpoint: a number and a time, or off.",
+    )
+    body_timeout: float = Field(30, gt=0, le=3600, description="Seconds that the body of a request may take, and one more for every 100 kB of it.")
+    cors_origins: str = Field("", description="Origins whose pages may use the endpoint from a browser, such as https://portal.example; empty: none.")
+    proxies: str = Field("127.0.0.1", description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
+    log: Literal["console", "json"] = Field("console", description="How the server writes its log: for people, or a JSON object a line.")
+    log_questions: Literal["on", "off"] = Field("off", description="Whether the log holds what is asked.")
     openai_api_key: str = Field("", validation_alias="OPENAI_API_KEY", description="Key of the model's endpoint.")
     openai_base_url: str = Field(
         "", pattern=r"^(https?://.+)?$", validation_alias="OPENAI_BASE_URL", description="Address of an OpenAI-compatible endpoint; empty: OpenAI's own."
     )
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return is_loopback(self.host)
 
     @property
     def writes(self) -> bool:
@@ -62,6 +83,31 @@ class Settings(BaseSettings):
         """A short name of the settings that can change an answer; secrets do not enter it."""
         seen = (self.embedder, self.judge, self.reranker, self.model, self.openai_base_url, self.model_budget, self.model_temperature, self.chroma)
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
+
+
+def described() -> str:
+    """Every setting as the document `docs/settings.md`."""
+    lines = [
+        "# Settings",
+        "",
+        "Set in the environment, or as lines of a file `.env` where the command is run; the environment goes first. One that is unknown or impossible stops",
+        "the program and is named. `hkai settings` prints this page.",
+        "",
+        "| setting | default | what it is |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = f"`{field.default}`" if str(field.default) else ""
+        lines.append(f"| `{field.validation_alias or f'HKAI_{name.upper()}'}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is that of this very machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import hashlib
 import io
+import ipaddress
 import re
+import socket
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from sentencex import segment
 
 from corpus.text import Lang, Source, SourceText, Statement
 
+if TYPE_CHECKING:
+    import httpx
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".docx", ".pptx")
 MAX_CHARACTERS = 5_000_000
 MAX_SENTENCE = 1_200
+MAX_REDIRECTS = 6
+LONGEST_FETCH = 120
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/32")
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _HEADING = re.compile(r"^#{1,6} ")
@@ -76,24 +89,75 @@ def from_file(path: Path, *, max_mb: float = 50) -> SourceText:
     return from_bytes(data, path.name, place=str(path.resolve()))
 
 
-def from_url(url: str, *, max_mb: float = 50) -> SourceText:
-    """The page at a URL, at most `max_mb`; raises `Unreadable`."""
+def from_url(url: str, *, max_mb: float = 50, allowed: Callable[[Address], bool] | None = None) -> SourceText:
+    """The page at a URL, at most `max_mb`; raises `Unreadable`.
+
+    With `allowed`, only addresses that it admits are connected to, after redirects too: a name is looked up once, and what was checked is
+    what is connected to. No proxy is used then.
+    """
     import httpx
 
     data = bytearray()
+    end = time.monotonic() + LONGEST_FETCH
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=30, headers={"user-agent": "hkai"}) as reply:
+        with httpx.Client(timeout=30, headers={"user-agent": "hkai"}, trust_env=allowed is None) as client:
+            reply = _followed(client, url, allowed)
             reply.raise_for_status()
             for part in reply.iter_bytes():
                 data += part
                 if len(data) > max_mb * 1_000_000:
                     raise Unreadable(f"it is larger than {max_mb:g} MB (HKAI_MAX_FILE_MB)")
+                if time.monotonic() > end:
+                    raise Unreadable(f"it did not come within {LONGEST_FETCH} seconds")
     except httpx.HTTPStatusError as error:
         raise Unreadable(f"the server answered {error.response.status_code}") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreadable(f"it cannot be fetched ({error or type(error).__name__})") from error
     name = unquote(Path(urlparse(url).path).name) or urlparse(url).netloc
     return from_bytes(bytes(data), name, url=url)
+
+
+def public(address: Address) -> bool:
+    """Whether an address is one of the public internet, by its own form and by any older address inside it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inside = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if inside or address in _NAT64:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _followed(client: httpx.Client, url: str, allowed: Callable[[Address], bool] | None) -> httpx.Response:
+    """The reply at the end of all redirects, its body not yet read."""
+    import httpx
+
+    at = httpx.URL(url)
+    for _ in range(MAX_REDIRECTS):
+        if at.scheme not in ("http", "https") or not at.host:
+            raise Unreadable("its address is none of the web (http or https)")
+        request = client.build_request("GET", at)
+        if allowed:
+            checked = at.copy_with(host=_checked_address(at.host, at.port or (443 if at.scheme == "https" else 80), allowed))
+            request = client.build_request("GET", checked, headers={"host": at.netloc.decode()}, extensions={"sni_hostname": at.host})
+        reply = client.send(request, stream=True)
+        if not reply.has_redirect_location:
+            return reply
+        reply.close()
+        at = at.join(reply.headers["location"])
+    raise Unreadable(f"it was redirected more than {MAX_REDIRECTS} times")
+
+
+def _checked_address(host: str, port: int, allowed: Callable[[Address], bool]) -> str:
+    """An address of a host, all of whose addresses are allowed; raises `Unreadable`."""
+    try:
+        found = [str(ipaddress.ip_address(host))]
+    except ValueError:
+        try:
+            found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        except (OSError, UnicodeError) as error:
+            raise Unreadable(f"there is no host {host}") from error
+    if not all(allowed(ipaddress.ip_address(address.partition("%")[0])) for address in found):
+        raise Unreadable(f"{host} is not on the public internet, and only public pages are fetched")
+    return found[0]
 
 
 def from_bytes(data: bytes, name: str, *, url: str = "", place: str = "") -> SourceText:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evals.corrupt import Tried
     from evals.gate import Line
     from evals.judge import Measured
+    from evals.load import Served
     from evals.run import Result
     from evals.summary import Row, Summary
 
@@ -182,6 +183,14 @@ def bench_table(bench: Bench) -> Table:
         table.add_row(name, f"{seconds:.1f} s", "", f"{seconds / build.encoding_chunks:.2f}")
     table.add_section()
     table.add_row("resident memory", f"{bench.megabytes:.0f} MB", "", "")
+    return table
+
+
+def load_table(served: Sequence[Served]) -> Table:
+    """Requests a second over HTTP, each beside its floor."""
+    table = _table("Requests a second over HTTP", "what", "floor", "hkai", "share of the floor", "failed")
+    for one in served:
+        table.add_row(one.name, f"{one.floor:.1f}", f"{one.hkai:.1f}", f"{one.share:.2f}", str(one.failed))
     return table
 
 

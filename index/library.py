@@ -10,7 +10,9 @@ import hashlib
 import json
 import math
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ from corpus.markdown import topic_id
 from corpus.text import Source, SourceText, Statement
 from index.chunks import Chunk, chunks, statement_id, statement_place
 from index.embedder import Embedder
-from index.meaning import Meaning, connect
+from index.gate import Gate
+from index.meaning import Meaning, close, connect, scrub
 from index.words import Words
 
 FORMAT = 1
@@ -56,11 +59,15 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What both indexes hold: the embedder that made the vectors, and the hash of each text by its id."""
+    """What both indexes hold: the embedder that made the vectors, and the hash of each text by its id.
+
+    `owed` says that files may still hold what was deleted.
+    """
 
     embedder: str
     texts: dict[str, str]
     format: int = FORMAT
+    owed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ class Shelf:
 class Library:
     """The source texts in memory and their index in `folder`; with `chroma` the vectors are on the Chroma server there.
 
-    `version` names what is held: the same texts and embedder give the same one.
+    `version` names what is held: the same texts and embedder give the same one. Several processes may share a folder: one changes it at a
+    time, and `reading` takes up what another one changed.
     """
 
     def __init__(self, folder: Path, embedder: Embedder, *, chroma: str = "") -> None:
@@ -87,15 +95,30 @@ class Library:
         except OSError as error:
             raise LibraryError(f"{folder} cannot be written ({error.strerror}). Set HKAI_DATA to a folder of yours.") from error
         self._lock = FileLock(folder / "library.lock")
-        client = connect(chroma or folder / "chroma")
-        self.chunks = Shelf(Meaning(client, "hkai-chunks"), Words(folder / "words" / "chunks"))
-        self.statements = Shelf(Meaning(client, "hkai-statements"), Words(folder / "words" / "statements"))
+        self._gate = Gate()
+        self._chroma: str | Path = chroma or folder / "chroma"
+        self._seen = self._stamp()
+        self._open_shelves()
+        self._changing = threading.Lock()
+        self._corpus: Sequence[SourceText] = ()
         self.texts: dict[str, SourceText] = {}
         self.version = ""
         self._chunks: dict[str, list[Chunk]] = {}
         self._twins: dict[str, str] = {}
 
+    def _open_shelves(self) -> None:
+        self._client = connect(self._chroma)
+        self.chunks = Shelf(Meaning(self._client, "hkai-chunks"), Words(self.folder / "words" / "chunks"))
+        self.statements = Shelf(Meaning(self._client, "hkai-statements"), Words(self.folder / "words" / "statements"))
+
     # What is held
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is held stays the same within; before it, what another process changed is taken up."""
+        self._take_up()
+        with self._gate.shared():
+            yield
 
     def chunk(self, identifier: str) -> Chunk | None:
         """The chunk with this id, if the library holds it."""
@@ -136,12 +159,19 @@ class Library:
 
     def own(self) -> list[SourceText]:
         """The documents that a user added, from their kept text."""
-        return [_from_json(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(self._documents.glob("*.json"))]
+        found = []
+        for path in sorted(self._documents.glob("*.json")):
+            try:
+                found.append(_from_json(json.loads(path.read_text(encoding="utf-8"))))
+            except FileNotFoundError:  # another process just removed it
+                continue
+        return found
 
     # Keeping the index equal to the texts
 
     def open(self, corpus: Sequence[SourceText]) -> None:
         """Reads the texts for searching; raises `LibraryError` unless the index is exactly that of `corpus` and the own documents."""
+        self._corpus = corpus
         manifest = self._manifest()
         texts = [*corpus, *self.own()]
         if not manifest:
@@ -158,12 +188,16 @@ class Library:
     def sync(self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None) -> Changes:
         """Makes the index equal to `corpus` and the own documents, and reads them for searching.
 
-        `progress` is called with the number of texts done and in all. An index made with another embedder is made anew.
+        `progress` is called with the number of texts done and in all. An index made with another embedder is made anew. Of a document that was
+        removed or replaced nothing is left in the files of the index.
         """
-        with self._lock:
+        with self._changing, self._lock:
+            if self._seen != self._stamp():
+                self._reopen()
+            self._corpus = corpus
             texts = [*corpus, *self.own()]
             manifest = self._manifest()
-            if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self._counts_agree():
+            if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self.consistent():
                 manifest = Manifest(self.embedder.name, {})
                 for shelf in (self.chunks, self.statements):
                     shelf.meaning.clear()
@@ -178,14 +212,20 @@ class Library:
                 removed=len(gone),
                 unchanged=len(texts) - len(changed),
             )
-            if changes.any or not self._manifest_file.exists():
-                touched = {*gone, *(text.id for text in changed)}
+            touched = {*gone, *(text.id for text in changed)}
+            owed = manifest.owed or bool((touched & known.keys()) - {text.id for text in corpus})
+            if changes.any or owed or not self._manifest_file.exists():
                 held = {identifier: known_hash for identifier, known_hash in known.items() if identifier not in touched}
-                self._write_manifest(Manifest(self.embedder.name, held))
-                self._hold(texts)
+                self._write_manifest(Manifest(self.embedder.name, held, owed=owed))
+                with self._gate.alone():
+                    self._hold(texts)
                 self._index(sorted(touched), changed, progress)
+                if owed:
+                    self._rewrite()
                 self._write_manifest(Manifest(self.embedder.name, {text.id: text.sha256 for text in texts}))
-            self._hold(texts)
+            else:
+                with self._gate.alone():
+                    self._hold(texts)
             return changes
 
     def add(self, documents: Iterable[SourceText]) -> None:
@@ -199,6 +239,7 @@ class Library:
         if path.parent != self._documents or not path.exists():
             return False
         path.unlink()
+        path.with_suffix(".part").unlink(missing_ok=True)
         return True
 
     def _document(self, identifier: str) -> Path:
@@ -228,7 +269,56 @@ class Library:
                     shelf.meaning.add([identifier for identifier, _, _ in entries], vectors, [text_id for _, text_id, _ in entries])
             progress(min(at + BATCH, len(changed)), len(changed))
 
-    def _counts_agree(self) -> bool:
+    def _rewrite(self) -> None:
+        """Both indexes of the texts held, in files that never saw another."""
+        self.chunks.words.rewrite((chunk.id, chunk.text_id, chunk.text) for held in self._chunks.values() for chunk in held)
+        self.statements.words.rewrite((identifier, text.id, passage) for text in self.texts.values() for identifier, passage in statement_passages(text))
+        for shelf in (self.chunks, self.statements):
+            aside = shelf.meaning.copied(self.texts.keys())
+            with self._gate.alone():
+                shelf.meaning.give_way_to(aside)
+        if isinstance(self._chroma, Path):
+            with self._gate.alone():
+                close(self._client)
+                scrub(self._chroma)
+                self._open_shelves()
+
+    def _take_up(self) -> None:
+        """Holds what another process left in the folder, as far as its index is that of these texts."""
+        stamp = self._stamp()
+        if stamp == self._seen or not self._changing.acquire(blocking=False):
+            return
+        try:
+            self._reopen()
+            manifest = self._manifest()
+            known = manifest.texts if manifest and manifest.embedder == self.embedder.name else {}
+            if all(known.get(text.id) == text.sha256 for text in self._corpus):
+                with self._gate.alone():
+                    self._hold([*self._corpus, *(text for text in self.own() if known.get(text.id) == text.sha256)])
+            self._seen = stamp
+        finally:
+            self._changing.release()
+
+    def _reopen(self) -> None:
+        """Both indexes as they are on disk; an embedded Chroma sees what another process wrote only when it is opened anew."""
+        with self._gate.alone():
+            if isinstance(self._chroma, Path):
+                close(self._client)
+                self._open_shelves()
+                return
+            for shelf in (self.chunks, self.statements):
+                shelf.meaning.reopen()
+                shelf.words.reload()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Tells one manifest from another; None where there is none."""
+        try:
+            stat = self._manifest_file.stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_mtime_ns, stat.st_ino
+
+    def consistent(self) -> bool:
         """Whether both indexes hold equally many entries; false after one of their folders was lost or swapped."""
         return all(shelf.meaning.count() == shelf.words.count() for shelf in (self.chunks, self.statements))
 
@@ -240,6 +330,7 @@ class Library:
 
     def _write_manifest(self, manifest: Manifest) -> None:
         _write(self._manifest_file, json.dumps(asdict(manifest), ensure_ascii=False, indent=0))
+        self._seen = self._stamp()
 
 
 def passages(text: SourceText) -> list[tuple[str, str]]:

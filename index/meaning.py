@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlparse
@@ -10,7 +14,8 @@ from index.embedder import Vectors
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
-    from chromadb.api.types import Where
+    from chromadb.api.client import Client
+    from chromadb.api.types import QueryResult, Where
 
 
 class MeaningError(Exception):
@@ -34,8 +39,29 @@ def connect(place: str | Path) -> ClientAPI:
         raise MeaningError(f"Chroma cannot be opened at {place} ({error}). Is the folder writable, or the server running?") from error
 
 
+def close(client: ClientAPI) -> None:
+    """Lets go of what `connect` opened, so that it can be opened anew."""
+    cast("Client", client).close()
+
+
+def scrub(folder: Path) -> None:
+    """Empties what deleted entries left in an embedded Chroma's folder: files of deleted collections, free pages of its database.
+
+    Nothing in this process may have it open: Chroma brings a SQLite of its own, and two in one process undo each other's locks. Raises `MeaningError`.
+    """
+    try:
+        with closing(sqlite3.connect(folder / "chroma.sqlite3", timeout=60)) as database:
+            used = {identifier for (identifier,) in database.execute("SELECT id FROM segments")}
+            for left in folder.iterdir():
+                if left.is_dir() and left.name not in used:
+                    shutil.rmtree(left)
+            database.execute("VACUUM")
+    except (sqlite3.Error, OSError) as error:
+        raise MeaningError(f"What was deleted could not be emptied from {folder} ({error}). Run `hkai ingest --rebuild`.") from error
+
+
 class Meaning:
-    """One collection of unit vectors with the text each belongs to; `nearest` gives cosine similarities."""
+    """One collection of unit vectors with the text each belongs to; `nearest` gives cosine similarities; raises `MeaningError`."""
 
     def __init__(self, client: ClientAPI, name: str) -> None:
         self._client = client
@@ -46,6 +72,13 @@ class Meaning:
         self._collection = self._client.get_or_create_collection(
             self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 100}}
         )
+
+    def reopen(self) -> None:
+        """Sees the collection that another process put in this one's place."""
+        from chromadb.errors import NotFoundError
+
+        with suppress(NotFoundError):  # it is just being put there
+            self._collection = self._client.get_collection(self._name, embedding_function=None)
 
     def add(self, identifiers: list[str], vectors: Vectors, text_ids: list[str]) -> None:
         """Adds or replaces entries; `vectors` has shape (identifiers, dimensions)."""
@@ -64,17 +97,59 @@ class Meaning:
         self._client.delete_collection(self._name)
         self._open()
 
+    def copied(self, text_ids: Collection[str]) -> Meaning:
+        """A new collection beside this one with its entries of these texts alone, ready to take its place."""
+        aside = Meaning(self._client, f"{self._name}-next")
+        aside.clear()
+        step = self._client.get_max_batch_size()
+        for at in range(0, self.count(), step):
+            rows = self._collection.get(limit=step, offset=at, include=["embeddings", "metadatas"])
+            of = [str(about["text_id"]) for about in rows["metadatas"] or []]
+            kept = [number for number, text_id in enumerate(of) if text_id in text_ids]
+            if kept:
+                vectors = cast("Vectors", rows["embeddings"])
+                aside.add([rows["ids"][number] for number in kept], vectors[kept], [of[number] for number in kept])
+        return aside
+
+    def give_way_to(self, aside: Meaning) -> None:
+        """Deletes this collection; `aside` takes its name."""
+        self._client.delete_collection(self._name)
+        aside._collection.modify(name=self._name)
+        self._open()
+
     def count(self) -> int:
-        """How many entries there are."""
-        return self._collection.count()
+        """How many entries there are; raises `MeaningError`."""
+        with _answering():
+            return self._collection.count()
 
     def nearest(self, vectors: Vectors, k: int, text_ids: list[str] | None = None) -> list[list[tuple[str, float]]]:
         """For each vector the `k` nearest entries as (id, cosine), nearest first; only of `text_ids`, where given."""
         if (text_ids is not None and not text_ids) or not len(vectors):
             return [[] for _ in vectors]
-        found = self._collection.query(query_embeddings=vectors, n_results=k, where=None if text_ids is None else _of(text_ids), include=["distances"])
+        found = self._query(vectors, k, None if text_ids is None else _of(text_ids))
         distances = found["distances"] or []
         return [[(identifier, 1.0 - distance) for identifier, distance in zip(row, far, strict=True)] for row, far in zip(found["ids"], distances, strict=True)]
+
+    def _query(self, vectors: Vectors, k: int, where: Where | None) -> QueryResult:
+        from chromadb.errors import NotFoundError
+
+        def query() -> QueryResult:
+            return self._collection.query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
+
+        with _answering():
+            try:
+                return query()
+            except NotFoundError:
+                self.reopen()
+                return query()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # as for `connect`
+        raise MeaningError(f"Chroma does not answer ({error}). Is its server running, or its folder damaged?") from error
 
 
 def _of(text_ids: list[str]) -> Where:

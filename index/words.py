@@ -169,11 +169,23 @@ class Words:
         writer.wait_merging_threads()
         self._index.reload()
 
-    def clear(self) -> None:
-        """Empties the index."""
+    def rewrite(self, entries: Iterable[tuple[str, str, str]]) -> None:
+        """Makes the index anew of (id, text id, text), as one commit; of what it held before nothing is left in its files."""
         writer = self._index.writer(heap_size=64_000_000, num_threads=1)
         writer.delete_all_documents()
+        for identifier, text_id, text in entries:
+            writer.add_document(tantivy.Document(id=identifier, text_id=text_id, tokens=" ".join(tokens(text))))
         writer.commit()
+        self._index.reload()
+        writer.garbage_collect_files()
+        writer.wait_merging_threads()
+
+    def clear(self) -> None:
+        """Empties the index."""
+        self.rewrite([])
+
+    def reload(self) -> None:
+        """Sees what another process changed."""
         self._index.reload()
 
     def count(self) -> int:

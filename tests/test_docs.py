@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from assistant.settings import Settings
+from assistant.settings import Settings, described
 from tests.hkai_process import ROOT
 from ui.cli import app
 
@@ -81,6 +81,10 @@ def test_every_setting_is_described_and_every_one_described_exists() -> None:
     aliases = {name: field.validation_alias for name, field in Settings.model_fields.items()}
     known = {str(alias) if alias else f"HKAI_{name.upper()}" for name, alias in aliases.items()}
     assert described == known
+
+
+def test_the_page_of_settings_is_the_one_that_is_printed() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == described(), "hkai settings > docs/settings.md"
 
 
 def test_every_setting_that_a_document_names_exists() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, mcp, backup, restore, doctor`.
+"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, mcp, key, settings, backup, restore, doctor`.
 
 What is heavy is imported by the command that needs it, so that `hkai ask --help` answers at once.
 """
@@ -6,6 +6,7 @@ What is heavy is imported by the command that needs it, so that `hkai ask --help
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,17 +53,29 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; the setting HKAI_PORT, or PORT.")] = 0,
 ) -> None:
     """Serve the chat page and the endpoint; index what is new first."""
-    parts = put_together()
+    parts = put_together(host, port)
     parts.conversations.prepare()
     import uvicorn
 
     from ui.chat.page import mount
+    from ui.guard import closed_to_writes
     from ui.http import Readiness, create_app
+    from ui.watch import set_up_logs
 
-    address, number = host or parts.settings.host, port or parts.settings.port
+    settings = parts.settings
+    set_up_logs(settings.log)
     readiness = Readiness(parts, LogProgress("Indexing"))
-    out.print(f"hkai serves on http://{address}:{number} (the page and, beside it, /v1/answer); Ctrl-C ends it.")
-    uvicorn.run(mount(create_app(parts, readiness), parts, readiness), host=address, port=number, log_level="warning")
+    out.print(f"hkai serves on http://{settings.host}:{settings.port} (the page and, beside it, /v1/answer); Ctrl-C ends it.")
+    if closed_to_writes(settings):
+        err.print("Others can reach this address and no API key is set: the endpoint answers, and takes no changes. `hkai key` makes one.", style="yellow")
+    uvicorn.run(
+        mount(create_app(parts, readiness), parts, readiness),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        forwarded_allow_ips=settings.proxies,
+    )
 
 
 @app.command()
@@ -186,72 +199,42 @@ def mcp() -> None:
 
 
 @app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose it is; letters, digits, - . _")],
+    scope: Annotated[Literal["read", "write"], typer.Option(help="`write` may add, replace and delete too.")] = "read",
+) -> None:
+    """Make an API key, shown this once, and its entry for HKAI_API_KEYS."""
+    from ui.guard import new_key
+
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise typer.BadParameter("a name is made of letters, digits, - . _")
+    fresh, entry = new_key(name, scope)
+    err.print("The key, for whoever asks; it is kept nowhere and shown this once:")
+    out.print(fresh, markup=False)
+    err.print("Its entry for HKAI_API_KEYS; several are separated by commas:")
+    out.print(entry, markup=False)
+
+
+@app.command()
+def settings() -> None:
+    """Print every setting with its default, as docs/settings.md has them."""
+    from assistant.settings import described
+
+    sys.stdout.write(described())
+
+
+@app.command()
 def doctor() -> None:
     """Check what a stuck user would be asked about, with the remedy for each."""
-    import importlib.metadata
-    import platform
-
-    from assistant.build import build, open_index
-    from assistant.errors import ModelError
-    from assistant.evidence import load_weights
-    from assistant.local import LocalModel
-    from assistant.settings import load
-    from index.judge import Judge, JudgeError, Reranker
+    from ui.doctor import examine
 
     wrong = 0
-
-    def line(name: str, fine: bool, detail: str, remedy: str = "") -> None:
-        nonlocal wrong
-        wrong += not fine
-        out.print(f"{'ok   ' if fine else 'WRONG'} {name}: {detail}" + ("" if fine else f" -> {remedy}"), markup=False)
-
-    line("Python", sys.version_info >= (3, 11), platform.python_version(), "install Python 3.11 or newer")
-    settings = load()
-    line("settings", True, f"data in {settings.data.absolute()}, embedder {settings.embedder}, model {settings.model or 'none (answers are quoted)'}")
-    for package in ("chromadb", "tantivy", "sentence-transformers", "gradio", "langchain-core", "torch"):
-        try:
-            line(package, True, importlib.metadata.version(package))
-        except importlib.metadata.PackageNotFoundError:
-            line(package, False, "not installed", "make install")
-    writable = os.access(next(folder for folder in (settings.data.absolute(), *settings.data.absolute().parents) if folder.exists()), os.W_OK)
-    line("data folder", writable, str(settings.data.absolute()), "set HKAI_DATA to a folder that can be written")
-    try:
-        parts = build(settings.model_copy(update={"judge": "off", "reranker": "", "model": ""}))
-        open_index(parts)
-        line("index", True, f"{len(parts.library.texts)} texts, {parts.library.statements.meaning.count()} statements, version {parts.library.version}")
-    except _known_errors() as error:
-        line("index", False, str(error), "hkai ingest --rebuild")
-    judge = Judge()
-    try:
-        unfitted = not load_weights(settings.embedder).statement_judged
-        without = "switched off by HKAI_JUDGE" if settings.judge == "off" else f"not used: no weights are fitted for {settings.embedder}" if unfitted else ""
-        if not without:
-            judge.load()
-        line("judge", True, f"{without}; questions that sound known but are not are answered" if without else judge.name)
-    except JudgeError as error:
-        line("judge", False, str(error), "git checkout index/judge_weights")
-    if settings.reranker:
-        try:
-            Reranker(settings.reranker).load()
-            line("reranker", True, settings.reranker)
-        except JudgeError as error:
-            line("reranker", False, str(error), "unset HKAI_RERANKER, or name another")
-    if settings.model and not settings.writes:
-        line("model", False, "HKAI_MODEL is set but no endpoint", "set OPENAI_BASE_URL or OPENAI_API_KEY")
-    if settings.model_file:
-        try:
-            LocalModel(settings.model_file).load(settings.model_budget)
-            line("model", True, f"{settings.model}, run in the process of the server")
-        except ModelError as error:
-            line("model", False, error.message, error.remedy)
+    for finding in examine():
+        wrong += not finding.fine
+        told = f"{'ok   ' if finding.fine else 'WRONG'} {finding.name}: {finding.detail}"
+        out.print(told if finding.fine else f"{told} -> {finding.remedy}", markup=False)
     if wrong:
         raise typer.Exit(1)
-
-
-def _known_errors() -> type[Exception]:
-    from assistant.errors import HkaiError
-
-    return HkaiError
 
 
 def _show(answer: Answer) -> None:

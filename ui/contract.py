@@ -233,7 +233,7 @@ class OpenAIError(BaseModel):
 class HealthModel(BaseModel):
     """The state of the server."""
 
-    status: Literal["ok", "loading", "failed"]
+    status: Literal["ok"]
     detail: str = ""
 
 

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Header, Path, Query, Request
 from fastapi.responses import Response
@@ -17,18 +17,26 @@ from assistant import errors
 from assistant.build import Parts, load_models, sync_index
 from assistant.chain import Ask
 from assistant.records import Event
-from ui import chat_completions, contract, examples
+from ui import chat_completions, contract, documents, examples, health
+from ui.guard import guard
 from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal
 from ui.streams import CLIENT_LEFT, EventStream, last
+from ui.watch import watch
 
 EVENTS = ("question", "evidence", "token", "restart", "answer", "error")
 
 _REFUSALS = {
+    401: "No API key, or none that is known here",
+    403: "The API key may only read, or this server takes no changes",
     404: "There is none of this id",
+    408: "The body came too slowly",
     413: "More than 1 MB, or more than 1,000 turns",
     422: "The request cannot be answered as it is; the message names the field",
+    429: "Too many requests; `Retry-After` says how many seconds to wait",
     503: "Index or embedder are still loading",
 }
+# What the guard of `/v1/` may reply.
+_GUARDED = (401, 403, 408, 429)
 
 
 class Readiness:
@@ -49,6 +57,11 @@ class Readiness:
     def ready(self) -> bool:
         """Whether questions are answered now."""
         return self._done.is_set() and not self.trouble
+
+    @property
+    def state(self) -> tuple[Literal["ok", "loading", "failed"], str]:
+        """How far loading is, and what there is to say of it."""
+        return ("ok", "") if self.ready else ("failed", self.trouble) if self.trouble else ("loading", self.step)
 
     def wait(self, seconds: float) -> None:
         """Returns once ready; raises `NotReady` if that fails or takes longer."""
@@ -90,6 +103,8 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     )
     errors_to_replies(app)
     _limited(app)
+    guard(app, parts.settings)
+    metrics = watch(app, parts)
     app.add_middleware(RequestIds)
 
     answered = examples.reply(examples.ANSWER, examples.ANSWER_STREAM, EVENTS)
@@ -140,14 +155,8 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         """Whether the process is alive."""
         return contract.HealthModel(status="ok")
 
-    @app.get("/readyz", responses=examples.reply(examples.HEALTH) | {503: {"model": contract.HealthModel}})
-    def readyz(response: Response) -> contract.HealthModel:
-        """Whether questions are answered."""
-        if readiness.ready:
-            return contract.HealthModel(status="ok")
-        response.status_code = 503
-        return contract.HealthModel(status="failed" if readiness.trouble else "loading", detail=readiness.trouble or readiness.step)
-
+    app.include_router(health.router(parts, lambda: readiness.state, metrics))
+    app.include_router(documents.router(parts, readiness.wait), responses=_refusals(413, 422, 503))
     app.include_router(chat_completions.router(parts.chain, lambda: readiness.wait(0)))
     app.router.routes.append(Refusals(app))
     return app
@@ -169,7 +178,7 @@ def _events(events: Iterator[Event]) -> Generator[bytes, None, None]:
 
 
 def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": contract.ErrorModel, "description": _REFUSALS[status]} for status in statuses}
+    return {status: {"model": contract.ErrorModel, "description": _REFUSALS[status]} for status in (*statuses, *_GUARDED)}
 
 
 def _bounded(history: list[contract.Message]) -> None:
@@ -180,8 +189,8 @@ def _bounded(history: list[contract.Message]) -> None:
 def _limited(app: FastAPI) -> None:
     @app.middleware("http")
     async def limit(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Refuses a body over `contract.MAX_BODY` without reading on."""
-        if not request.url.path.startswith("/v1/"):
+        """Refuses a body over `contract.MAX_BODY` without reading on; documents have a limit of their own."""
+        if not request.url.path.startswith("/v1/") or request.url.path.startswith("/v1/documents"):
             return await call_next(request)
         length = request.headers.get("content-length", "")
         size = int(length) if length.isdecimal() else 0

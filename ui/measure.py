@@ -246,15 +246,36 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often each question is asked.")] = 3,
     texts: Annotated[int, typer.Option(min=1, help="How many texts the index is made of.")] = 40,
     scale: Annotated[int, typer.Option(min=0, help="How many chunks the large index has; 0 leaves it out.")] = 100_000,
+    serve: Annotated[bool, typer.Option("--serve", help="Measure requests a second over HTTP instead, beside a bare server.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="With --serve, how long a round is.")] = 10,
 ) -> None:
     """Measure speed and memory, each beside its floor; minutes, most of them for the large index."""
     from evals import bench, cases, report
+
+    if serve:
+        _bench_serving(rounds, seconds)
+        return
 
     asked = [case.question for case in cases.load(cases.SETS / "questions.jsonl") if case.kind == "single" and case.split == "dev"]
     parts = opened()
     with bar("Asking") as progress:
         measured = bench.bench(parts.chain, asked, rounds=rounds, texts=texts, scale=scale, progress=progress)
     out.print(report.bench_table(measured), soft_wrap=False)
+
+
+def _bench_serving(rounds: int, seconds: float) -> None:
+    """Raises `NotReady`."""
+    from assistant.errors import NotReady
+    from evals import cases, load, report
+
+    opened()
+    mixed = [case.question for case in cases.load_all(sorted(cases.SETS.glob("*.jsonl"))) if case.split == "dev" and not case.history]
+    try:
+        with bar("Asking") as progress:
+            served = load.measure(mixed, seconds=seconds, rounds=rounds, progress=progress)
+    except load.LoadError as error:
+        raise NotReady(str(error)) from error
+    out.print(report.load_table(served), soft_wrap=False)
 
 
 def _with_judge(chain: Chain) -> Chain:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant import errors
 from ui import contract
+from ui.jobs import Busy
 
 REQUEST_ID = "X-Request-ID"
 # Routes that speak OpenAI's protocol, errors included.
@@ -35,6 +36,7 @@ _STATUS: dict[type[errors.HkaiError], int] = {
     errors.StoreError: 503,
     errors.DocumentError: 422,
     errors.ModelError: 502,
+    Busy: 503,
 }
 _DESCRIBED = "The routes and their fields are described at /openapi.json."
 

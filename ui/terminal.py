@@ -25,12 +25,13 @@ class Shown(Protocol):
         """Shows it."""
 
 
-def put_together() -> Parts:
-    """The parts by the settings, nothing loaded yet."""
+def put_together(host: str = "", port: int = 0) -> Parts:
+    """The parts by the settings, nothing loaded yet; `host` and `port` take the place of those set."""
     from assistant.build import build
     from assistant.settings import load
 
-    return build(load())
+    settings = load()
+    return build(settings.model_copy(update={"host": host or settings.host, "port": port or settings.port}))
 
 
 def opened() -> Parts:

@@ -71,6 +71,11 @@ def test_what_only_the_tests_read_is_no_unknown_setting(monkeypatch: pytest.Monk
         ("HKAI_DATABASE", "conversations.db"),
         ("HKAI_EMBEDDER", ""),
         ("HKAI_HOST", ""),
+        ("HKAI_API_KEYS", "secret"),
+        ("HKAI_API_KEYS", f"portal:all:{'a' * 64}"),
+        ("HKAI_RATE_LIMIT", "0/minute"),
+        ("HKAI_RATE_LIMIT", "often"),
+        ("HKAI_BODY_TIMEOUT", "0"),
     ],
 )
 def test_an_impossible_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import os
+import socket
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from corpus.readers import SUFFIXES, Unreadable, documents, from_bytes, from_file, from_url
+from corpus.readers import SUFFIXES, Address, Unreadable, documents, from_bytes, from_file, from_url, public
 from corpus.text import SourceText
 from tests.conftest import ARTICLE
 
@@ -301,9 +303,10 @@ PAGES = {
 
 class _Site(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        if self.path == "/moved":
+        moved = {"/moved": "/page.html", "/round": "/round", "/elsewhere": f"http://127.0.0.2:{self.server.server_address[1]}/page.html"}
+        if self.path in moved:
             self.send_response(302)
-            self.send_header("location", "/page.html")
+            self.send_header("location", moved[self.path])
             self.send_header("content-length", "0")
             self.end_headers()
             return
@@ -346,3 +349,53 @@ def test_a_page_that_is_not_there_or_too_large_is_refused(site: str) -> None:
     ((_, reason),) = documents("http://127.0.0.1:1/page.html")
     assert isinstance(reason, Unreadable)
     assert "cannot be fetched" in str(reason)
+
+
+# Pages of others, fetched for somebody who may not be trusted
+
+
+def _only(address: str) -> Callable[[Address], bool]:
+    return lambda found: str(found) == address
+
+
+def test_a_page_at_an_allowed_address_is_read(site: str) -> None:
+    assert from_url(f"{site}/page.html", allowed=_only("127.0.0.1")).statements
+
+
+def test_a_redirect_to_an_address_that_is_not_allowed_is_not_followed(site: str) -> None:
+    with pytest.raises(Unreadable, match="only public pages"):
+        from_url(f"{site}/elsewhere", allowed=_only("127.0.0.1"))
+
+
+def test_endless_redirects_end(site: str) -> None:
+    with pytest.raises(Unreadable, match="redirected more than"):
+        from_url(f"{site}/round", allowed=_only("127.0.0.1"))
+
+
+def test_what_was_checked_is_what_is_connected_to(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = site.rpartition(":")[2]
+    asked = []
+
+    def turning(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        """A name that leads to an allowed address the first time, and to another one from then on."""
+        if host != "rebinding.example":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port)))]
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1" if len(asked) == 1 else "127.0.0.2", int(port)))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", turning)
+    assert from_url(f"http://rebinding.example:{port}/page.html", allowed=_only("127.0.0.1")).statements
+    assert asked == ["rebinding.example"]
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111"])
+def test_addresses_of_the_internet_are_public(address: str) -> None:
+    assert public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "0.0.0.0", "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1"],
+)  # fmt: skip
+def test_addresses_of_private_networks_are_not_public(address: str) -> None:
+    assert not public(ipaddress.ip_address(address))

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +14,10 @@ import pytest
 from corpus.readers import from_bytes, from_file
 from corpus.text import SourceText
 from index.embedder import MINILM, Embedder
-from index.library import Library, LibraryError
+from index.library import Library, LibraryError, statement_passages
 from index.search import View, search
 from tests.conftest import ARTICLE
+from tests.hkai_process import environment
 
 Texts = tuple[SourceText, ...]
 
@@ -283,3 +287,124 @@ def test_rarity_runs_from_common_to_unknown(small: Library) -> None:
 @pytest.mark.parametrize("identifier", ["nowhere.en#0", "ai-subsidy-scheme.en#999"])
 def test_a_chunk_that_is_not_there_is_none(small: Library, identifier: str) -> None:
     assert small.chunk(identifier) is None
+
+
+# Several processes, and what is deleted
+
+RARE = "Zyxqvrare"
+
+
+def _rare() -> SourceText:
+    return from_bytes(f"The {RARE} observatory of Kwun Tong opened in 2031. It holds 77 telescopes.".encode(), "rare.txt")
+
+
+def _holding(folder: Path, *needles: bytes) -> list[str]:
+    """The files that hold any of the needles, in whatever case."""
+    files = [file for file in folder.rglob("*") if file.is_file() and file.name != "library.lock"]
+    assert len(files) > 10
+    return sorted(str(file.relative_to(folder)) for file in files if any(needle.lower() in file.read_bytes().lower() for needle in needles))
+
+
+def _elsewhere(code: str, folder: Path) -> None:
+    """Runs code in another process, with `library` in the folder and `rare`, the document."""
+    before = f"""
+from pathlib import Path
+from dataclasses import replace
+from corpus.markdown import load
+from index.embedder import MINILM, Embedder
+from index.library import Library
+from tests.conftest import TEXTS
+from tests.index.test_library import _rare
+library, rare = Library(Path({str(folder)!r}), Embedder(MINILM)), _rare()
+few = tuple(replace(text, statements=text.statements[:3]) for text in load(TEXTS)[:4])
+"""
+    done = subprocess.run([sys.executable, "-c", before + code], env=environment(folder), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _found(library: Library, text: str) -> list[str]:
+    vectors = library.embedder.questions([text])
+    with library.reading():
+        return [hit.text.id for hit in search(library, [View(text)], vectors, k=3)]
+
+
+def test_what_another_process_adds_and_removes_is_taken_up_by_the_next_question(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    library.open(few)
+    question, version = f"When did the {RARE} observatory open?", library.version
+    assert _rare().id not in _found(library, question)
+    _elsewhere("library.add([rare])\nlibrary.sync(few)", folder)
+    assert _found(library, question)[0] == _rare().id
+    assert library.version != version
+    _elsewhere("library.remove(rare.id)\nlibrary.sync(few)", folder)
+    assert _rare().id not in _found(library, question)
+    assert library.version == version
+    assert _found(library, "What does the AI Subsidy Scheme pay for?")
+
+
+def test_after_another_process_changed_the_index_this_one_may_change_it_too(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    library.open(few)
+    _elsewhere("library.add([rare])\nlibrary.sync(few)", folder)
+    other = from_bytes(b"The harbour lantern of Sai Kung is blue.", "lantern.txt")
+    library.add([other])
+    assert str(library.sync(few)).startswith("1 added")
+    assert _found(library, f"When did the {RARE} observatory open?")[0] == _rare().id
+    assert _found(library, "Which colour has the harbour lantern?")[0] == other.id
+    library.remove(_rare().id)
+    library.remove(other.id)
+    library.sync(few)
+    assert {_rare().id, other.id}.isdisjoint(_found(library, f"When did the {RARE} observatory open?"))
+
+
+@pytest.mark.parametrize("killed", ["", "after the first write", "before the files are written anew"])
+def test_of_a_deleted_document_no_byte_is_left(folder: Path, embedder: Embedder, few: Texts, killed: str) -> None:
+    library = Library(folder, embedder)
+    library.add([_rare()])
+    library.sync(few)
+    vectors = embedder.passages([passage for _, passage in statement_passages(_rare())])
+    needles = [RARE.encode(), _rare().id.encode(), *(vector.tobytes()[:64] for vector in vectors)]
+    assert {file.split("/")[0] for file in _holding(folder, *needles)} == {"chroma", "documents", "manifest.json", "words"}
+    if killed:
+        point = "_index" if killed == "after the first write" else "_rewrite"
+        dies = f"import os\nlibrary.remove(rare.id)\nlibrary.{point} = lambda *_: os._exit(0)\nlibrary.sync(few)"
+        _elsewhere(dies, folder)
+    library.remove(_rare().id)
+    library.sync(few)
+    assert _holding(folder, *needles) == []
+    assert _rare().id not in _found(library, f"When did the {RARE} observatory open?")
+    assert _found(library, "What does the AI Subsidy Scheme pay for?")
+
+
+def test_of_the_document_that_another_took_the_place_of_no_byte_is_left(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    library.add([_rare()])
+    library.sync(few)
+    library.add([from_bytes(b"The plain observatory of Kwun Tong opened in 2031.", "rare.txt")])
+    library.sync(few)
+    assert _holding(folder, RARE.encode()) == []
+    assert _found(library, "When did the plain observatory open?")[0] == _rare().id
+
+
+def test_questions_are_answered_while_documents_come_and_go(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    library.open(few)
+    done, went = threading.Event(), [0]
+
+    def change() -> None:
+        try:
+            for _ in range(3):
+                library.add([_rare()])
+                library.sync(few)
+                library.remove(_rare().id)
+                library.sync(few)
+                went.append(1)
+        finally:
+            done.set()
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    while not done.is_set():
+        assert "ai-subsidy-scheme" in _found(library, "What does the AI Subsidy Scheme pay for?")[0]
+    changing.join()
+    assert len(went) == 4

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from assistant.conversations import Conversations
-from assistant.evidence import Weights
 from assistant.transcripts import answer_from_json
 from index.embedder import MINILM
 from tests.assistant.test_transcripts import KEPT
@@ -239,42 +238,7 @@ def test_a_search_without_a_text_says_so(run: Run, data: Path, arguments: tuple[
     assert "No text" in said.err
 
 
-# doctor and help
-
-
-def test_the_doctor_finds_nothing_wrong(run: Run, data: Path) -> None:
-    said = run("doctor")
-    assert said.status == 0, said.out
-    assert all(line.startswith("ok ") for line in said.out.splitlines())
-    assert str(data) in said.out
-
-
-def test_the_doctor_names_what_is_wrong_with_its_remedy(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HKAI_MODEL", "small")
-    said = run("doctor")
-    assert said.status == 1
-    assert "WRONG model: HKAI_MODEL is set but no endpoint -> set OPENAI_BASE_URL or OPENAI_API_KEY" in said.out
-
-
-def test_the_doctor_says_that_a_model_file_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HKAI_MODEL", "none.gguf")
-    (line,) = [line for line in run("doctor").out.splitlines() if line.startswith("WRONG model")]
-    assert "There is no model file none.gguf" in line
-    assert "Set HKAI_MODEL" in line
-
-
-def test_the_doctor_says_that_the_judge_is_off(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HKAI_JUDGE", "off")
-    said = run("doctor")
-    assert said.status == 0
-    assert "judge: switched off by HKAI_JUDGE" in said.out
-
-
-def test_the_doctor_says_that_an_embedder_has_no_weights_for_the_judge(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assistant.evidence.load_weights", lambda embedder: Weights({}, {}, 0.5, 0.8))
-    said = run("doctor")
-    assert said.status == 0
-    assert "judge: not used: no weights are fitted for" in said.out
+# help
 
 
 def test_the_checking_of_sentences_is_measured_by_one_command(run: Run, data: Path) -> None:
@@ -287,6 +251,6 @@ def test_the_checking_of_sentences_is_measured_by_one_command(run: Run, data: Pa
 def test_every_command_helps(run: Run) -> None:
     said = run("--help")
     assert said.status == 0
-    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "backup", "restore", "doctor"):
+    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "mcp", "key", "settings", "backup", "restore", "doctor"):
         assert command in said.out
         assert run(command, "--help").status == 0

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from assistant.build import Parts
+from assistant.chain import Chain
+from assistant.evidence import load_weights
+from assistant.model import ModelWriter
+from assistant.settings import Settings
+from corpus.text import SourceText
+from index.library import Library
+from tests.hkai_process import Server
+from tests.ui.conftest import listening
+
+SCHEME = "What does the AI Subsidy Scheme pay for?"
+UNKNOWN = "What is the best pizza in Naples?"
+
+
+@pytest.fixture(scope="module")
+def http(library: Library, texts: tuple[SourceText, ...]) -> Iterator[httpx.Client]:
+    """An endpoint whose model's server is away."""
+    settings = Settings(model="small", openai_base_url="http://127.0.0.1:1/v1")
+    writer = ModelWriter("small", base_url="http://127.0.0.1:1/v1", api_key="", timeout=5, total=5)
+    chain = Chain(library, load_weights(library.embedder.name), writer=writer)
+    with listening(Parts(settings, texts, library, chain)) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+        yield client
+
+
+def _metrics(http: httpx.Client) -> dict[tuple[str, ...], float]:
+    """Each sample by its name and the values of its labels, in the order of their names."""
+    reply = http.get("/metrics")
+    assert reply.headers["content-type"].startswith("text/plain")
+    families = text_string_to_metric_families(reply.text)
+    return {(sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value for family in families for sample in family.samples}
+
+
+def test_requests_answers_refusals_and_fallbacks_are_counted(http: httpx.Client, library: Library) -> None:
+    before = _metrics(http)
+    assert http.post("/v1/answer", json={"question": SCHEME}).json()["mode"] == "quotes"
+    http.post("/v1/answer", json={"question": SCHEME, "mode": "quotes"})
+    http.post("/v1/answer", json={"question": UNKNOWN, "mode": "quotes"})
+    http.post("/v1/answer", json={"question": ""})
+    for number in range(5):
+        http.get(f"/v1/documents/{number}")
+    after = _metrics(http)
+    new = {key: value - before.get(key, 0) for key, value in after.items() if value != before.get(key, 0)}
+    assert new["hkai_requests_total", "POST", "/v1/answer", "200"] == 3
+    assert new["hkai_requests_total", "POST", "/v1/answer", "422"] == 1
+    assert new["hkai_requests_total", "GET", "/v1/documents/{identifier}", "404"] == 5
+    assert new["hkai_answers_total", "quotes", "answered"] == 2
+    assert new["hkai_answers_total", "quotes", "not_found"] == 1
+    assert (new["hkai_refusals_total",], new["hkai_fallbacks_total",]) == (1, 1)
+    assert new["hkai_step_seconds_count", "embed"] == 3
+    assert new["hkai_request_seconds_count", "/v1/answer"] == 4
+    assert after["hkai_texts", "false"] == sum(not text.own for text in library.texts.values())
+    assert after["hkai_texts", "true"] == 1
+    assert after["hkai_statements", "true"] >= 5
+
+
+def test_what_is_asked_for_makes_no_new_series(http: httpx.Client) -> None:
+    for number in range(20):
+        http.get(f"/nowhere/{number}")
+        http.get(f"/v1/texts/{number}")
+    routes = {key[2] for key in _metrics(http) if key[0] == "hkai_requests_total"}
+    assert not any(character.isdigit() for route in routes for character in route.removeprefix("/v1"))
+
+
+def test_a_request_keeps_the_id_that_it_brings_and_gets_one_otherwise(http: httpx.Client) -> None:
+    assert http.get("/v1/texts", headers={"X-Request-ID": "portal-7"}).headers["x-request-id"] == "portal-7"
+    assert http.get("/v1/texts").headers["x-request-id"] != http.get("/v1/texts").headers["x-request-id"]
+
+
+def test_every_part_is_named_and_a_model_that_is_away_does_not_count(http: httpx.Client) -> None:
+    reply = http.get("/readyz")
+    body = reply.json()
+    assert (reply.status_code, body["status"]) == (200, "ok")
+    parts = {part["name"]: part for part in body["parts"]}
+    assert [(name, part["ok"], part["needed"]) for name, part in parts.items()] == [("index", True, True), ("embedder", True, True), ("model", False, False)]
+    assert "cannot be reached" in parts["model"]["detail"]
+
+
+def test_what_was_seen_is_kept_some_seconds(http: httpx.Client) -> None:
+    http.get("/readyz")
+    started = time.monotonic()
+    replies = [http.get("/readyz").json() for _ in range(20)]
+    assert replies == [replies[0]] * 20
+    assert time.monotonic() - started < 5
+
+
+def test_the_log_tells_of_requests_by_id_and_not_what_was_asked(server: Server) -> None:
+    question = "What is the Zyxwv Subsidy of Kowloon?"
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
+        client.post("/v1/answer", json={"question": question}, headers={"X-Request-ID": "from-the-test"})
+    log = server.log.read_text(encoding="utf-8")
+    assert "from-the-test" in log
+    assert "Zyxwv" not in log
+
+
+def test_the_openapi_document_describes_both_states(http: httpx.Client) -> None:
+    described = http.get("/openapi.json").json()["paths"]
+    assert set(described["/readyz"]["get"]["responses"]) >= {"200", "503"}
+    assert "text/plain" in json.dumps(described["/metrics"])
