@@ -56,7 +56,7 @@ class Conversations:
 
     def reach(self) -> str:
         """Asks the database for nothing but an answer; gives how many conversations it keeps."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return f"{connection.scalar(sql.select(sql.func.count()).select_from(conversations)) or 0} conversations"
 
     def close(self) -> None:
