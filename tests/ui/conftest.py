@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.conftest import chromium
 from tests.hkai_process import Server
+from tests.ui.browsing import visiting
 from ui.cli import main
 
 
@@ -56,3 +59,19 @@ def own_data(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "data" / "models").symlink_to(server.data / "models")
     monkeypatch.setenv("HKAI_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """The page, just opened by a new visitor; at the end it has had no error and has asked no host but its own."""
+    with visiting(browser, server.url) as opened:
+        yield opened
