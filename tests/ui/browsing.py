@@ -43,8 +43,8 @@ def visiting(browser: Browser, url: str, path: str = "/", *, locale: str = "en-G
         if path == "/":
             arrived(page)
         yield page
-        assert watch.errors == []
-        assert watch.hosts == {urlparse(url).netloc}
+        assert not watch.errors, watch.errors
+        assert watch.hosts == {urlparse(url).netloc}, watch.hosts
 
 
 def arrived(page: Page) -> None:

@@ -1,12 +1,15 @@
 // What the buttons and forms in a part of the page do. Runs once for each part; `element`, `trigger` and `watch` are Gradio's.
 // A button with `data-do` named here is an event of that name, with its text and the id of what it stands in.
-const EVENTS = ['ask', 'again', 'edited', 'rate', 'open', 'rename', 'remove', 'restore', 'share', 'unshare'];
+const EVENTS = ['ask', 'again', 'edited', 'rate', 'open', 'rename', 'remove', 'restore', 'publish', 'withdraw'];
 const idOf = (node) => node.closest('[data-id]')?.dataset.id || '';
 const fire = (name, node, text) => { if (EVENTS.includes(name)) trigger(name, {id: idOf(node), text}); };
 const toggle = (button, part, show) => {
   part.hidden = !show;
   button?.setAttribute('aria-expanded', String(show));
-  if (show) part.querySelector('textarea, input, button')?.focus();
+  if (!show) return;
+  const first = part.querySelector('textarea, input, button');
+  first?.focus();
+  first?.setSelectionRange?.(first.value.length, first.value.length);
 };
 
 element.addEventListener('click', (event) => {

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
@@ -18,7 +17,7 @@ from assistant.records import Answer, Turn
 from assistant.transcripts import Conversation, Feedback, Message, Transcript
 from corpus.text import Lang
 from index.search import Filters
-from ui.chat.frame import QUIET, brand_html, head, speak
+from ui.chat.frame import QUIET, acts, brand_html, head, speak
 from ui.chat.panel import sources_html
 from ui.chat.past import HERE, bar_html, past_html
 from ui.chat.phrases import PHRASES, Phrases, dated
@@ -26,11 +25,11 @@ from ui.chat.render import Exchange, exchange_html, plain, welcome_html
 from ui.chat.visitor import visitor
 from ui.http import Readiness
 
-ACTS = (Path(__file__).parent / "acts.js").read_text(encoding="utf-8")
 SCOPES: dict[str, bool | None] = {"both": None, "corpus": False, "own": True}
 # Puts the conversation that is shown into the address, so that a reload shows it again.
 ADDRESS = "(id) => { window.hkai.address(id); }"
 OPENED = "() => window.hkai.opened()"
+UNSENT = "() => window.hkai.unsent()"
 
 
 class ConversationPage:
@@ -50,13 +49,13 @@ class ConversationPage:
         with gr.Sidebar(open=True, width=280, elem_id="past"):
             new = gr.Button(words.new, elem_id="new")
             find = gr.Textbox(placeholder=words.look_for, label=words.look_for, show_label=False, container=False, elem_id="find", max_length=200)
-            past = gr.HTML(elem_id="list", js_on_load=ACTS, apply_default_css=False)
+            past = gr.HTML(elem_id="list", js_on_load=acts(), apply_default_css=False)
         with gr.Row(elem_id="main"):
             with gr.Column(scale=3, min_width=240, elem_id="talk"):
-                bar = gr.HTML(elem_id="bar", js_on_load=ACTS, apply_default_css=False)
+                bar = gr.HTML(elem_id="bar", js_on_load=acts(), apply_default_css=False)
                 with gr.Column(elem_id="scroll"):
-                    log = gr.HTML(elem_id="log", js_on_load=ACTS, apply_default_css=False)
-                    live = gr.HTML(elem_id="live", js_on_load=ACTS, apply_default_css=False)
+                    log = gr.HTML(elem_id="log", js_on_load=acts(), apply_default_css=False)
+                    live = gr.HTML(elem_id="live", js_on_load=acts(), apply_default_css=False)
                 status = gr.HTML(elem_id="status", apply_default_css=False)
                 with gr.Row(elem_id="ask"):
                     box = gr.Textbox(
@@ -87,9 +86,10 @@ class ConversationPage:
         past.rename(self.rename, [find, current, top.lang], [past, bar], **QUIET)
         past.remove(self.remove, [find, current, top.lang], [*shown, current], **QUIET)
         past.restore(self.restore, [find, current, top.lang], [*shown, current], **QUIET)
-        bar.share(self.share, [top.lang], bar, **QUIET)
-        bar.unshare(self.unshare, [top.lang], bar, **QUIET)
+        bar.publish(self.share, [top.lang], bar, **QUIET)
+        bar.withdraw(self.unshare, [top.lang], bar, **QUIET)
         current.change(None, current, None, js=ADDRESS, **QUIET)
+        blocks.load(None, None, box, js=UNSENT, **QUIET)
         speak(blocks, top, self.labels, [current, scope], [new, find, box, send, stop, scope, *shown, current], opened=(current, OPENED))
 
     # Asking
@@ -126,7 +126,7 @@ class ConversationPage:
             gr.Warning(plain(_trouble(error, words)))
             yield tuple(gr.skip() for _ in range(11))
             return
-        settled = [_exchange(one) for one in before.messages]
+        settled = [_exchange(one, words) for one in before.messages]
         live = Exchange(message.id, text, busy=True)
         busy = (gr.skip(), gr.update(visible=False), gr.update(visible=True), conversation.id)
         yield (
@@ -191,7 +191,7 @@ class ConversationPage:
         if before and value in ("up", "down"):
             again = before.feedback == value and (before.reason == reason or not reason)
             self._kept.feedback(owner, before.id, cast(Feedback, "" if again else value), "" if again else reason)
-        exchanges = [_exchange(message) for message in self._messages(owner, current)]
+        exchanges = [_exchange(message, PHRASES[lang]) for message in self._messages(owner, current)]
         return _log(exchanges[:-1], PHRASES[lang]), _live(exchanges[-1] if exchanges else None, PHRASES[lang])
 
     # Conversations
@@ -270,7 +270,7 @@ class ConversationPage:
         try:
             if current:
                 transcript = self._kept.open(owner, current)
-                conversation, exchanges = transcript.conversation, [_exchange(message) for message in transcript.messages]
+                conversation, exchanges = transcript.conversation, [_exchange(message, words) for message in transcript.messages]
         except NotFound:
             gr.Info(words.gone)
         live = _live(exchanges[-1], words) if exchanges else self._welcome(words)
@@ -314,8 +314,8 @@ def _of(event: gr.EventData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _exchange(message: Message) -> Exchange:
-    return Exchange(message.id, message.question, message.answer, rating=message.feedback)
+def _exchange(message: Message, words: Phrases) -> Exchange:
+    return Exchange(message.id, message.question, message.answer, rating=message.feedback, trouble="" if message.answer else words.stopped)
 
 
 def _log(exchanges: Sequence[Exchange], words: Phrases) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components.navbar import Navbar
 
 from corpus.text import Lang
 from ui.chat.phrases import PHRASES, Phrases
@@ -14,6 +16,11 @@ from ui.chat.phrases import PHRASES, Phrases
 # Every event of the page: no veil while it runs, and no place in an interface for programs.
 QUIET: Any = {"show_progress": "hidden", "api_visibility": "private"}
 LANGUAGES: list[tuple[str, Lang]] = [("English", "en"), ("繁體中文", "zh")]
+
+
+def acts() -> str:
+    """The script of a part of a page whose buttons do something."""
+    return (Path(__file__).parent / "acts.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class Head:
 
 def head(page: str) -> Head:
     """Draws the head of `page` (its path, empty for the conversation)."""
-    gr.Navbar(visible=False)
+    Navbar(visible=False)
     with gr.Row(elem_id="top"):
         brand = gr.HTML(brand_html(page, PHRASES["en"]), elem_id="brand", apply_default_css=False)
         lang = gr.Radio(LANGUAGES, value="en", show_label=False, label="Language / 語言", container=False, elem_id="language", min_width=170)

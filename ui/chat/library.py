@@ -13,8 +13,7 @@ from assistant.errors import HkaiError
 from corpus.readers import SUFFIXES, Unreadable, documents
 from corpus.text import Lang, SourceText
 from index.search import Filters
-from ui.chat.conversation import ACTS
-from ui.chat.frame import QUIET, brand_html, head, speak
+from ui.chat.frame import QUIET, acts, brand_html, head, speak
 from ui.chat.page_phrases import PAGE_PHRASES, PagePhrases, refusal
 from ui.chat.phrases import PHRASES
 from ui.chat.render import attribute
@@ -47,12 +46,12 @@ class LibraryPage:
                     publisher = gr.Textbox(label=words.publisher, min_width=130, max_length=200, elem_id="publisher")
                     language = gr.Dropdown(_languages(words), value="", label=words.language, min_width=110, elem_id="text-language")
                     since = gr.Dropdown(_years(words), value="", label=words.since, min_width=110, elem_id="since")
-                listed = gr.HTML(elem_id="library-list", js_on_load=ACTS, apply_default_css=False)
+                listed = gr.HTML(elem_id="library-list", js_on_load=acts(), apply_default_css=False)
             with gr.Column(scale=3, min_width=240, elem_id="reading"):
                 own_intro = gr.HTML(elem_id="own-intro", apply_default_css=False)
                 add = gr.File(label=words.drop, file_count="multiple", file_types=list(SUFFIXES), elem_id="add", height=110)
-                own = gr.HTML(elem_id="own", js_on_load=ACTS, apply_default_css=False)
-                reading = gr.HTML(elem_id="text", js_on_load=ACTS, apply_default_css=False)
+                own = gr.HTML(elem_id="own", js_on_load=acts(), apply_default_css=False)
+                reading = gr.HTML(elem_id="text", js_on_load=acts(), apply_default_css=False)
         filters: list[Any] = [find, topic, publisher, language, since]
         for one in filters:
             one.change(self.shown, [top.lang, current, *filters], listed, trigger_mode="always_last", **QUIET)

@@ -139,23 +139,34 @@ window.hkai = (() => {
   });
 
   // Gradio says in English that the connection is lost, and reconnects; here it is said in the page's language.
-  const watchConnection = () => {
-    const lost = [...document.querySelectorAll('.toast-title')].some((title) => /connection lost/i.test(title.textContent));
-    const note = document.getElementById('hkai-lost');
-    if (lost && !note) {
-      const said = document.body.appendChild(Object.assign(document.createElement('div'), {id: 'hkai-lost'}));
-      said.setAttribute('role', 'alert');
-      said.textContent = document.getElementById('lost')?.textContent || 'Connection lost';
-    } else if (!lost && note) note.remove();
+  // Where the server no longer answers, that is said; once it does again, the page is loaded anew, and what stood in the box stands there again.
+  let lost = false;
+  let leaving = false;
+  addEventListener('pagehide', () => { leaving = true; });
+  addEventListener('pageshow', () => { leaving = false; });
+  const unsent = () => {
+    const kept = sessionStorage.getItem('hkai-unsent') || '';
+    sessionStorage.removeItem('hkai-unsent');
+    return kept;
   };
+  const ping = async () => {
+    const answers = await fetch('/healthz', {cache: 'no-store'}).then((reply) => reply.ok, () => false);
+    if (answers && lost) location.reload();
+    if (answers || lost || leaving) return;
+    lost = true;
+    sessionStorage.setItem('hkai-unsent', document.querySelector('#question textarea')?.value || '');
+    const note = document.body.appendChild(Object.assign(document.createElement('div'), {id: 'hkai-lost'}));
+    note.setAttribute('role', 'alert');
+    note.textContent = document.getElementById('lost')?.textContent || '';
+  };
+  setInterval(() => { if (lost || !document.hidden) ping(); }, 3000);
 
   paint();
   root.lang = language() === 'zh' ? 'zh-HK' : 'en';
   document.addEventListener('DOMContentLoaded', () => {
     paint();
     // Gradio paints the body by itself while it starts.
-    new MutationObserver(watchConnection).observe(document.body, {subtree: true, childList: true});
     new MutationObserver(paint).observe(document.body, {attributes: true, attributeFilter: ['class']});
   });
-  return {theme, language, speak, opened, address, reading, copy, say};
+  return {theme, language, speak, opened, unsent, address, reading, copy, say};
 })();

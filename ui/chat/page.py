@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import gradio as gr
@@ -23,16 +24,18 @@ def mount(app: FastAPI, parts: Parts, readiness: Readiness) -> FastAPI:
     """`app` with the chat page at `/`; nothing on the page asks any other host."""
     with gr.Blocks(title="hkai", analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
         ConversationPage(parts, readiness).draw(blocks)
-    with blocks.route("Library", "library"):
+    with blocks.route("Library", "library", show_in_navbar=False):
         LibraryPage(parts).draw(blocks)
-    with blocks.route("Quality", "quality"):
+    with blocks.route("Quality", "quality", show_in_navbar=False):
         QualityPage().draw(blocks)
     add_routes(app, parts)
     app.add_middleware(Visitors, paths=frozenset({"/", "/library", "/quality"}))
     theme = gr.themes.Base(font=FONT, font_mono=["ui-monospace", "monospace"], primary_hue="teal", neutral_hue="stone", radius_size="sm")
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
-    gr.mount_gradio_app(
-        app, blocks, path="/", theme=theme, head=f"<style>{style}</style><script>{script}</script>", show_error=False, footer_links=[], ssr_mode=False,
-        pwa=False, run_history=False, max_file_size=f"{parts.settings.max_file_mb:g}mb",
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")  # nor was it asked for
+        gr.mount_gradio_app(
+            app, blocks, path="/", theme=theme, head=f"<style>{style}</style><script>{script}</script>", show_error=False, footer_links=[], ssr_mode=False,
+            pwa=False, run_history=False, max_file_size=f"{parts.settings.max_file_mb:g}mb",
+        )  # fmt: skip
     return app
