@@ -9,10 +9,10 @@ changed. Answers are frozen: they read the same whatever becomes of the texts.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -20,7 +20,7 @@ from typing import Any, get_args
 import sqlalchemy as sql
 from sqlalchemy import ColumnElement, Connection, Select
 
-from assistant.database import Database, conversations, messages
+from assistant.database import UNKEEPABLE, Database, conversations, messages
 from assistant.errors import BadInput, NotFound, TooLarge
 from assistant.records import Answer
 from assistant.transcripts import Conversation, Feedback, Message, Transcript, answer_from_json, answer_to_json
@@ -45,17 +45,17 @@ class Conversations:
     """
 
     def __init__(self, where: str | Path, *, now: Callable[[], float] = time.time) -> None:
-        self._database = Database(where)
+        self.database = Database(where)
         self._now = now
 
     def prepare(self) -> None:
         """Opens the database, makes what is missing in it and purges what was deleted long ago."""
-        self._database.prepare()
+        self.database.prepare()
         self.purge()
 
     def close(self) -> None:
         """Closes the connections; the next call opens new ones."""
-        self._database.close()
+        self.database.close()
 
     # Conversations
 
@@ -72,7 +72,7 @@ class Conversations:
             "link": None,
             "shared": None,
         }
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(sql.insert(conversations), row)
             message = self._insert(connection, row["id"], question, answer, 1)
         return Transcript(_conversation(row), (message,))
@@ -83,7 +83,7 @@ class Conversations:
         The messages with the ids `replaces` (those that the page shows after the one edited or asked anew, and that one) go out of sight with it;
         those that came from another tab meanwhile stay. In a conversation that was deleted meanwhile the message is kept for its restoration.
         """
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             row = _held(connection, owner, conversation, deleted_too=True, lock=True)
             last = connection.scalar(sql.select(sql.func.max(messages.c.number)).where(messages.c.conversation == row["id"])) or 0
             message = self._insert(connection, row["id"], question, answer, last + 1)
@@ -95,7 +95,7 @@ class Conversations:
 
     def complete(self, owner: str, message: str, answer: Answer) -> Message:
         """Keeps the answer to a question that was kept without one; one that has an answer keeps it."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             row = _message_held(connection, owner, message)
             if row["answer"] is None:
                 kept = {"answer": answer_to_json(answer), "folded": _folded(row["question"], answer)}
@@ -105,7 +105,7 @@ class Conversations:
 
     def open(self, owner: str, conversation: str) -> Transcript:
         """The conversation with its messages."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return _transcript(connection, _held(connection, owner, conversation))
 
     def list(self, owner: str, limit: int = LISTED) -> tuple[Conversation, ...]:
@@ -149,14 +149,14 @@ class Conversations:
 
     def purge(self) -> int:
         """Forgets what was deleted more than `KEPT_DELETED` days ago, of all owners; returns how many conversations that were."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             return connection.execute(sql.delete(conversations).where(conversations.c.deleted < self._now() - KEPT_DELETED * 86_400)).rowcount
 
     # Sharing
 
     def share(self, owner: str, conversation: str) -> str:
         """The unguessable link to a read-only copy of the conversation as it is now; given again, the same link shows what is new too."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             row = _held(connection, owner, conversation, lock=True)
             last = sql.select(sql.func.max(messages.c.number)).where(messages.c.conversation == row["id"]).scalar_subquery()
             link = row["link"] or _token()
@@ -169,11 +169,12 @@ class Conversations:
 
     def shared(self, link: str) -> Transcript:
         """The copy that a link shows, without feedback."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = _rows(connection, sql.select(conversations).where(conversations.c.link == _clean(link), conversations.c.deleted.is_(None)))
             if not rows:
                 raise NotFound("This link leads nowhere.", "Ask whoever shared it for a new one.")
-            return _transcript(connection, rows[0], until=rows[0]["shared"])
+            copy = _transcript(connection, rows[0], until=rows[0]["shared"])
+        return replace(copy, messages=tuple(replace(message, feedback="", reason="") for message in copy.messages))
 
     # Feedback
 
@@ -183,11 +184,20 @@ class Conversations:
             raise BadInput(f"Feedback is up, down or empty, not {feedback!r}.")
         if len(reason) > MAX_REASON:
             raise TooLarge(f"The reason has {len(reason):,} characters.", f"Give at most {MAX_REASON:,}.")
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             row = _message_held(connection, owner, message)
+            if row["answer"] is None:
+                raise BadInput("This question has no answer yet.", "Give feedback once it is answered.")
             given = {"feedback": feedback, "reason": _clean(reason) if feedback else ""}
             connection.execute(sql.update(messages).where(messages.c.id == row["id"]).values(given))
         return _message({**row, **given})
+
+    def disliked(self) -> tuple[Transcript, ...]:
+        """For each answer with thumbs down, of all owners, the conversation as it was then, that answer last; those first that were asked first."""
+        both = sql.select(conversations, messages.c.number).join(messages, messages.c.conversation == conversations.c.id)
+        wanted = both.where(messages.c.feedback == "down", conversations.c.deleted.is_(None)).order_by(messages.c.asked, messages.c.id)
+        with self.database.reading() as connection:
+            return tuple(_transcript(connection, row, until=row["number"]) for row in _rows(connection, wanted))
 
     # The database
 
@@ -211,7 +221,7 @@ class Conversations:
         return _message(row)
 
     def _changed(self, owner: str, conversation: str, **values: object) -> Conversation:
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             row = _held(connection, owner, conversation, deleted_too="deleted" in values, lock=True)
             connection.execute(sql.update(conversations).where(conversations.c.id == row["id"]).values(values))
         return _conversation({**row, **values})
@@ -219,7 +229,7 @@ class Conversations:
     def _listed(self, limit: int, *conditions: ColumnElement[bool]) -> tuple[Conversation, ...]:
         newest_first = (conversations.c.updated.desc(), conversations.c.id)
         wanted = sql.select(conversations).where(*conditions, conversations.c.deleted.is_(None)).order_by(*newest_first).limit(limit)
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return tuple(_conversation(row) for row in _rows(connection, wanted))
 
 
@@ -244,14 +254,11 @@ def _message_held(connection: Connection, owner: str, message: str) -> Row:
 
 
 def _transcript(connection: Connection, row: Row, until: int | None = None) -> Transcript:
-    """The conversation now, or, for a copy without feedback, as it was when the message `until` was its last."""
-    wanted = sql.select(messages).where(messages.c.conversation == row["id"]).order_by(messages.c.number)
-    if until is None:
-        found = _rows(connection, wanted.where(messages.c.replaced.is_(None)))
-    else:
-        then = wanted.where(messages.c.number <= until, sql.or_(messages.c.replaced.is_(None), messages.c.replaced > until))
-        found = [{**message, "feedback": "", "reason": ""} for message in _rows(connection, then)]
-    return Transcript(_conversation(row), tuple(map(_message, found)))
+    """The conversation as it is, or as it was when the message with the number `until` was its last."""
+    in_sight = messages.c.replaced.is_(None)
+    then = () if until is None else (messages.c.number <= until,)
+    wanted = sql.select(messages).where(messages.c.conversation == row["id"], *then, in_sight if until is None else in_sight | (messages.c.replaced > until))
+    return Transcript(_conversation(row), tuple(map(_message, _rows(connection, wanted.order_by(messages.c.number)))))
 
 
 def _conversation(row: Row) -> Conversation:
@@ -277,12 +284,9 @@ def _folded(question: str, answer: Answer | None) -> str:
     return fold(f"{question}\n{_clean(answer.text)}" if answer else question)
 
 
-_UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
-
-
 def _clean(kept: str) -> str:
     """Text that both databases keep: NUL and lone surrogates become U+FFFD, one for one."""
-    return _UNKEEPABLE.sub("\ufffd", kept)
+    return UNKEEPABLE.sub("\ufffd", kept)
 
 
 def _token() -> str:

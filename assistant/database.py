@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy import Column, Connection, Double, Engine, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import CheckConstraint, Column, Connection, Double, Engine, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from assistant.errors import StoreError
+from assistant.errors import BadInput, StoreError
 
 VERSION = 1
 
@@ -46,7 +47,13 @@ messages = Table(
     Column("feedback", String, nullable=False),
     Column("reason", Text, nullable=False),
     UniqueConstraint("conversation", "number"),
+    CheckConstraint("feedback IN ('', 'up', 'down')"),
 )
+
+# The end of the year 9999, in seconds since 1970.
+LAST_MOMENT = 253_402_300_799
+# What PostgreSQL, or UTF-8, cannot hold.
+UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 
 _REMEDIES = {
     "sqlite": "Set HKAI_DATA to a folder of yours on a disk with free space, or HKAI_DATABASE to a database.",
@@ -90,6 +97,32 @@ class Database:
         with self._transaction({"writes": True}) as connection:
             yield connection
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept, of any owner."""
+        with self.reading() as connection:
+            return connection.execute(sql.select(conversations.c.id).limit(1)).first() is None
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every row, as the name of its table and its values, all as of one moment."""
+        options = {"isolation_level": "REPEATABLE READ"} if self._url.get_backend_name() == "postgresql" else {}
+        self.prepare()
+        with self._transaction({**options, "yield_per": 200}) as connection:
+            for table in (conversations, messages):
+                for row in connection.execute(sql.select(table).order_by(*table.primary_key)).mappings():
+                    yield table.name, dict(row)
+
+    def replace(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Puts rows, each one without `fault`, in the place of all there are; `BadInput`, and nothing done, where they contradict one another."""
+        with self.writing() as connection:
+            for table in (messages, conversations):
+                connection.execute(sql.delete(table))
+            try:
+                for name, values in rows:
+                    connection.execute(sql.insert(_tables.tables[name]), values)
+            except IntegrityError as error:
+                raise BadInput(f"The rows contradict one another: {error.orig}.", "Nothing was changed.") from error
+
     @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
         try:
@@ -121,6 +154,23 @@ class Database:
             _tables.create_all(connection)
             if version is None:
                 connection.execute(sql.insert(schema), {"version": VERSION})
+
+
+def fault(table: object, values: object) -> str:
+    """Why these are not the name of a table and the values of a row of it; empty if they are."""
+    if table not in (conversations.name, messages.name):
+        return "its table is unknown"
+    columns = _tables.tables[str(table)].columns
+    if not isinstance(values, dict) or set(values) != set(columns.keys()):
+        return "its columns are others"
+    for column in columns:
+        value = values[column.name]
+        if (value is None and column.nullable) or (column.type.python_type is str and isinstance(value, str) and not UNKEEPABLE.search(value)):
+            continue
+        most = {int: 2**31 - 1, float: LAST_MOMENT}.get(column.type.python_type, 0)
+        if isinstance(value, bool) or not isinstance(value, (int, float) if column.type.python_type is float else int) or not 0 <= value <= most:
+            return f"{column.name} has a wrong value"
+    return ""
 
 
 def _url(where: str | Path) -> sql.URL:

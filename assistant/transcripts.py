@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -60,14 +61,19 @@ def answer_to_json(answer: Answer) -> str:
 
 
 def answer_from_json(row: str) -> Answer:
-    """The answer; raises `KeyError`, `TypeError` or `ValueError` for JSON that is none. Fields that it lacks must have defaults."""
+    """The answer; raises `AttributeError`, `TypeError` or `ValueError` for JSON that is none. Fields that it lacks must have defaults."""
     return cast(Answer, _record(Answer, json.loads(row)))
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _record(kind: Any, value: Any) -> Any:
     """A value of the type `kind`, of frozen dataclasses and tuples, from what JSON has for it."""
-    if is_dataclass(kind):
-        hints = get_type_hints(kind)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = _types(kind)
         return cast(Any, kind)(**{name: _record(hints[name], item) for name, item in value.items() if name in hints})
     if get_origin(kind) is tuple:
         return tuple(_record(get_args(kind)[0], item) for item in value)

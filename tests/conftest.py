@@ -20,6 +20,7 @@ from index.embedder import Embedder
 from index.judge import Judge
 from index.library import Library
 from tests.hkai_process import ROOT, UNTIL_READY, Server, clean, serving
+from tests.postgres import Postgres, postgres_binary, postgres_server
 
 TEXTS = ROOT / "tests" / "texts"
 ARTICLE = TEXTS / "article.txt"
@@ -142,6 +143,16 @@ def _start_early(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("starting")
 
 
+# The database
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL, started once; tests that take it carry the mark `postgres`."""
+    with postgres_server() as running:
+        yield running
+
+
 # The browser
 
 
@@ -159,26 +170,28 @@ def _playwrights_own() -> str:
         return path if Path(path).exists() else ""
 
 
-LEFT_OUT = pytest.StashKey[int]()
+# Programs that some tests need: the mark of those tests, what finds the program, its name and how to come by it.
+NEEDED = (
+    ("browser", chromium, "browser", "no Chromium was found. Install one (apt-get install chromium) or set HKAI_TEST_CHROMIUM"),
+    ("postgres", postgres_binary, "PostgreSQL", "no initdb was found. Install it (apt-get install postgresql)"),
+)
+LEFT_OUT = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the browser tests out, loudly, where there is no browser; in CI that is a failure."""
-    wanted = [item for item in items if item.get_closest_marker("browser")]
-    if not wanted or chromium():
-        return
-    if os.environ.get("CI") == "true":
-        raise pytest.UsageError("no Chromium was found, and in CI the browser tests are not left out: apt-get install chromium")
-    config.hook.pytest_deselected(items=wanted)
-    items[:] = [item for item in items if item not in wanted]
-    config.stash[LEFT_OUT] = len(wanted)
+    """Leaves the tests out, loudly, that need a program which is not there; in CI that is a failure."""
+    config.stash[LEFT_OUT] = []
+    for mark, found, name, how in NEEDED:
+        wanted = [item for item in items if item.get_closest_marker(mark)]
+        if not wanted or found():
+            continue
+        if os.environ.get("CI") == "true":
+            raise pytest.UsageError(f"In CI the tests that need {name} are not left out: {how}.")
+        config.hook.pytest_deselected(items=wanted)
+        items[:] = [item for item in items if item not in wanted]
+        config.stash[LEFT_OUT].append(f"WARNING: {len(wanted)} deselected by missing {name}: {how}.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    left_out = config.stash.get(LEFT_OUT, 0)
-    if left_out:
-        terminalreporter.write_line(
-            f"WARNING: {left_out} deselected by missing browser: no Chromium was found. Install one (apt-get install chromium) or set HKAI_TEST_CHROMIUM.",
-            yellow=True,
-            bold=True,
-        )
+    for line in config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(line, yellow=True, bold=True)

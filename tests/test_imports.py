@@ -52,7 +52,7 @@ ROOMS = {
     "gradio": {"ui.chat.page", "ui.chat.frame", "ui.chat.conversation", "ui.chat.library", "ui.chat.quality"},
     "fastapi": {"ui.http", "ui.chat.page", "ui.chat.routes"},
     "uvicorn": {"ui.cli"},
-    "typer": {"ui.cli", "ui.measure"},
+    "typer": {"ui.backups", "ui.cli", "ui.measure"},
     "rich": {"ui.cli", "ui.terminal", "evals.report"},
 }
 # Rooms of libraries that measure; their names may change with what is measured.

@@ -1,4 +1,4 @@
-"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, doctor`.
+"""The command line: `hkai serve, ask, chat, ingest, texts, eval, bench, backup, restore, doctor`.
 
 What is heavy is imported by the command that needs it, so that `hkai ask --help` answers at once.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
+from ui.backups import backup, restore
 from ui.measure import bench, evaluate
 from ui.terminal import LogProgress, Mode, bar, err, opened, out, put_together
 
@@ -26,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(evaluate, name="eval")
 app.command()(bench)
+app.command()(backup)
+app.command()(restore)
 
 
 def main() -> None:
@@ -85,12 +88,14 @@ def ask(
 @app.command()
 def chat(mode: Annotated[Mode, typer.Option(help="`quotes` or `model`; `auto` takes the model if there is one.")] = "auto") -> None:
     """Converse; an empty line or Ctrl-D ends it."""
-    parts = opened()
+    parts = put_together()
     if parts.settings.database:
         parts.conversations.prepare()
+    from assistant.build import open_index
     from assistant.chain import Ask
     from assistant.records import Turn
 
+    open_index(parts)
     turns: list[Turn] = []
     while True:
         try:

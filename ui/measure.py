@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.terminal import Mode, bar, err, opened, out
+from ui.terminal import Mode, bar, err, opened, out, put_together
 
 if TYPE_CHECKING:
     from assistant.build import Parts
@@ -138,6 +140,28 @@ def eval_verify(
             if one.passed == (one.change != "sound"):
                 out.print(f"{one.change}: {one.sentence}\n    {one.statement}", markup=False)
     out.print(report.verify_table(tried), soft_wrap=False)
+
+
+@evaluate.command("draft")
+def eval_draft(to: Annotated[Path | None, typer.Option("--out", help="File for the drafts, a new one; without it they are printed.")] = None) -> None:
+    """Export the answers marked wrong on the page as draft cases; `evals/README.md` says how to complete them."""
+    from assistant.errors import BadInput
+    from evals import drafts
+
+    parts = put_together()
+    texts = {text.id: text for text in (*parts.corpus, *parts.library.own())}
+    with closing(parts.conversations) as conversations:
+        found = drafts.drafts(conversations.disliked(), texts)
+    rows = "".join(json.dumps(draft, ensure_ascii=False) + "\n" for draft in found)
+    if to is None:
+        sys.stdout.write(rows)
+    else:
+        try:
+            with to.open("x", encoding="utf-8") as file:
+                file.write(rows)
+        except OSError as error:
+            raise BadInput(f"{to} cannot be written ({error.strerror}).", "Name a new file in a folder of yours.") from error
+    err.print(f"Drafts{f' in {to}' if to else ''}: {len(found)}.", markup=False)
 
 
 @evaluate.command("fit")

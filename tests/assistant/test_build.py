@@ -59,6 +59,17 @@ def test_there_is_no_judge_for_an_embedder_without_weights_for_it(tmp_path: Path
     assert build(_settings(tmp_path)).chain.judge is None
 
 
+def test_conversations_are_kept_with_the_data_or_where_the_setting_says(tmp_path: Path) -> None:
+    kept = build(_settings(tmp_path)).conversations
+    kept.start("an-unguessable-token", "What is InnoHK?")
+    kept.close()
+    assert (tmp_path / "data" / "conversations.db").is_file()
+    kept = build(_settings(tmp_path, database=f"sqlite:///{tmp_path}/elsewhere.db")).conversations
+    assert kept.list("an-unguessable-token") == ()
+    kept.close()
+    assert (tmp_path / "elsewhere.db").is_file()
+
+
 def test_a_model_that_is_set_writes(tmp_path: Path) -> None:
     parts = build(_settings(tmp_path, model="small", openai_base_url="http://127.0.0.1:1/v1"))
     assert parts.chain.writer is not None

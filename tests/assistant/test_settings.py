@@ -64,6 +64,8 @@ def test_what_only_the_tests_read_is_no_unknown_setting(monkeypatch: pytest.Monk
         ("HKAI_MAX_FILE_MB", "0"),
         ("HKAI_MAX_FILE_MB", "inf"),
         ("HKAI_CHROMA", "localhost:8000"),
+        ("HKAI_DATABASE", "mysql://127.0.0.1/hkai"),
+        ("HKAI_DATABASE", "conversations.db"),
         ("HKAI_EMBEDDER", ""),
         ("HKAI_HOST", ""),
     ],

@@ -119,6 +119,16 @@ def test_a_conversation_goes_on_until_an_empty_line(server: Server, tmp_path: Pa
     assert "AI Subsidy Scheme" in second
 
 
+@pytest.mark.parametrize("command", ["serve", "chat"])
+def test_a_database_that_is_set_and_cannot_be_used_stops_with_what_to_do(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("HKAI_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HKAI_DATABASE", "postgresql://hkai:secret@127.0.0.1:1/none")
+    said = run(command)
+    assert said.status == 1
+    assert "See that the server runs and that HKAI_DATABASE names it" in said.err
+    assert "secret" not in said.out + said.err
+
+
 # ingest
 
 
@@ -260,6 +270,6 @@ def test_the_checking_of_sentences_is_measured_by_one_command(run: Run, data: Pa
 def test_every_command_helps(run: Run) -> None:
     said = run("--help")
     assert said.status == 0
-    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "doctor"):
+    for command in ("serve", "ask", "chat", "ingest", "texts", "eval", "bench", "backup", "restore", "doctor"):
         assert command in said.out
         assert run(command, "--help").status == 0
