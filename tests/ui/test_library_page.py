@@ -31,8 +31,9 @@ def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
 
 
 def _pick(page: Page, field: str, choice: str) -> None:
-    page.locator(f"#{field} input").click()
-    page.get_by_role("option", name=choice, exact=True).click()
+    box = page.locator(f"#{field} input")
+    box.click()
+    page.locator(f"#{box.get_attribute('aria-controls')}").get_by_role("option", name=choice, exact=True).click()
 
 
 def test_texts_are_narrowed_by_words_topic_language_publisher_and_date(browser: Browser, server: Server) -> None:

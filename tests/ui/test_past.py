@@ -188,5 +188,5 @@ def test_a_server_restarted_under_an_open_page_is_said_and_the_page_goes_on(brow
             page.locator("#send").click()
             answered(page, 2)
         finally:
-            second.process.terminate()
+            second.process.kill()
             second.process.wait(30)
