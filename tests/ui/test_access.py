@@ -53,6 +53,8 @@ def test_the_language_changes_every_label_at_once_and_is_remembered(browser: Bro
             expect(page.locator(".sources")).to_contain_text(words.no_sources)
             expect(page.locator(".asks")).to_contain_text(words.examples[0])
             expect(page.locator(".past .empty")).to_have_text(words.none_yet)
+            expect(page.get_by_role("button", name=words.past)).to_be_visible()
+            expect(page.get_by_role("button", name=f"{words.light} / {words.dark}")).to_be_visible()
         page.goto(f"{server.url}/library")
         expect(page.locator("#library-intro h1")).to_have_text(PAGE_PHRASES["zh"].title)
         page.goto(f"{server.url}/quality")

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 
 from assistant.build import Parts
-from assistant.chain import MAX_QUESTION, Ask
+from assistant.chain import MAX_QUESTION
 from assistant.errors import HkaiError, NotFound
-from assistant.records import Answer, Turn
-from assistant.transcripts import Conversation, Feedback, Message, Transcript
+from assistant.transcripts import Conversation
 from corpus.text import Lang
-from index.search import Filters
 from ui.chat.frame import QUIET, acts, brand_html, head, speak
 from ui.chat.panel import sources_html
 from ui.chat.past import HERE, bar_html, past_html
-from ui.chat.phrases import PHRASES, Phrases, dated
+from ui.chat.phrases import PHRASES, Phrases
 from ui.chat.render import Exchange, exchange_html, plain, welcome_html
+from ui.chat.talk import SCOPES, Talk, exchange_of, trouble
 from ui.chat.visitor import visitor
 from ui.http import Readiness
 
-SCOPES: dict[str, bool | None] = {"both": None, "corpus": False, "own": True}
 # Puts the conversation that is shown into the address, so that a reload shows it again.
 ADDRESS = "(id) => { window.hkai.address(id); }"
 OPENED = "() => window.hkai.opened()"
@@ -38,7 +36,7 @@ class ConversationPage:
     def __init__(self, parts: Parts, readiness: Readiness) -> None:
         self._parts = parts
         self._kept = parts.conversations
-        self._readiness = readiness
+        self._talk = Talk(parts, readiness)
 
     def draw(self, blocks: Any) -> None:
         """Draws the page into `blocks`."""
@@ -109,9 +107,11 @@ class ConversationPage:
     def ask_again(self, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Answers a question once more, in place of its answer."""
         owner, asked = _owner(request), _of(event, "id")
-        message = next((message for message in self._messages(owner, current) if message.id == asked), None)
-        if message:
-            yield from self._answer(owner, message.question, current, (asked,), lang, scope)
+        with _told(PHRASES[lang]):
+            messages = self._kept.open(owner, current).messages
+        for message in messages:
+            if message.id == asked:
+                yield from self._answer(owner, message.question, current, (asked,), lang, scope)
 
     def _answer(self, owner: str, text: str, current: str, replaces: tuple[str, ...], lang: Lang, scope: str) -> Iterator[tuple[Any, ...]]:
         """Keeps the question, streams the answer, and keeps that."""
@@ -121,19 +121,19 @@ class ConversationPage:
             return
         text = text.strip()[:MAX_QUESTION]
         try:
-            conversation, before, message = self._keep(owner, text, current, replaces)
+            conversation, before, message = self._talk.keep(owner, text, current, replaces)
         except HkaiError as error:
-            gr.Warning(plain(_trouble(error, words)))
+            gr.Warning(plain(trouble(error, words)))
             yield tuple(gr.skip() for _ in range(11))
             return
-        settled = [_exchange(one, words) for one in before.messages]
+        settled = [exchange_of(one, words) for one in before.messages]
         live = Exchange(message.id, text, busy=True)
         busy = (gr.skip(), gr.update(visible=False), gr.update(visible=True), conversation.id)
         yield (
             _log(settled, words), _live(live, words), gr.skip(), bar_html(conversation, words), self._past(owner, conversation.id, lang),
             _status(words.working), "", gr.update(visible=False), gr.update(visible=True), conversation.id, live,
         )  # fmt: skip
-        for written in self._written(owner, live, before.turns, scope, words):
+        for written in self._talk.written(owner, live, before.turns, scope, words):
             live = written
             yield gr.skip(), _live(live, words), gr.skip(), gr.skip(), gr.skip(), gr.skip(), *busy, live
         said = words.done.format(count=len(live.citations)) if live.answer else live.trouble
@@ -141,40 +141,6 @@ class ConversationPage:
             gr.skip(), _live(live, words), self._sources([*settled, live], words), gr.skip(), gr.skip(), _status(said),
             gr.skip(), gr.update(visible=True), gr.update(visible=False), gr.skip(), None,
         )  # fmt: skip
-
-    def _keep(self, owner: str, text: str, current: str, replaces: tuple[str, ...]) -> tuple[Conversation, Transcript, Message]:
-        """The question, kept in its conversation or a new one, and what stands before it there."""
-        try:
-            before = self._kept.open(owner, current)
-        except NotFound:
-            started = self._kept.start(owner, text)
-            return started.conversation, replace(started, messages=()), started.messages[0]
-        message = self._kept.append(owner, current, text, replaces=replaces)
-        return before.conversation, replace(before, messages=tuple(one for one in before.messages if one.id not in replaces)), message
-
-    def _written(self, owner: str, live: Exchange, turns: Sequence[Turn], scope: str, words: Phrases) -> Iterator[Exchange]:
-        """The exchange as its answer grows, the last time with the answer, which is then kept, or with what went wrong."""
-        while not self._readiness.ready and not self._readiness.trouble:
-            yield replace(live, step=words.preparing.format(step=self._readiness.step))
-            time.sleep(0.5)
-        try:
-            self._readiness.wait(1)
-            for event in self._parts.chain.stream(Ask(live.asked, tuple(turns), filters=Filters(own=SCOPES.get(scope)))):
-                if event.name == "question":
-                    live = replace(live, searched=event.data)
-                elif event.name == "evidence":
-                    live = replace(live, evidence=event.data)
-                elif event.name == "restart":
-                    live = replace(live, draft="")
-                elif event.name == "token":
-                    live = replace(live, draft=live.draft + event.data)
-                elif event.name == "answer":
-                    answer: Answer = event.data
-                    self._kept.complete(owner, live.id, answer)
-                    live = replace(live, answer=answer, busy=False)
-                yield live
-        except HkaiError as error:
-            yield replace(live, busy=False, trouble=_trouble(error, words))
 
     def stop(self, draft: Exchange | None, current: str, lang: Lang) -> tuple[Any, ...]:
         """Leaves what is written so far; the question stays kept and can be asked again."""
@@ -186,13 +152,10 @@ class ConversationPage:
 
     def rate(self, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Keeps thumbs up or down with the reason; what was given before is taken back."""
-        owner, (value, _, reason) = _owner(request), _of(event, "text").partition(" ")
-        before = next((one for one in self._messages(owner, current) if one.id == _of(event, "id")), None)
-        if before and value in ("up", "down"):
-            again = before.feedback == value and (before.reason == reason or not reason)
-            self._kept.feedback(owner, before.id, cast(Feedback, "" if again else value), "" if again else reason)
-        exchanges = [_exchange(message, PHRASES[lang]) for message in self._messages(owner, current)]
-        return _log(exchanges[:-1], PHRASES[lang]), _live(exchanges[-1] if exchanges else None, PHRASES[lang])
+        (value, _, reason), words = _of(event, "text").partition(" "), PHRASES[lang]
+        with _told(words):
+            exchanges = self._talk.rate(_owner(request), current, _of(event, "id"), value, reason, words)
+        return _log(exchanges[:-1], words), _live(exchanges[-1] if exchanges else None, words)
 
     # Conversations
 
@@ -211,7 +174,8 @@ class ConversationPage:
     def rename(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Gives a conversation another title."""
         owner = _owner(request)
-        renamed = self._kept.rename(owner, _of(event, "id"), _of(event, "text"))
+        with _told(PHRASES[lang]):
+            renamed = self._kept.rename(owner, _of(event, "id"), _of(event, "text"))
         return self._past(owner, current, lang, looked_for), bar_html(renamed, PHRASES[lang]) if renamed.id == current else gr.skip()
 
     def remove(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
@@ -227,21 +191,24 @@ class ConversationPage:
     def restore(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Undoes that, and shows the conversation."""
         owner = _owner(request)
-        back = self._kept.restore(owner, _of(event, "id"))
+        with _told(PHRASES[lang]):
+            back = self._kept.restore(owner, _of(event, "id"))
         *shown, _, status = self._shown(owner, back.id, lang)
         return *shown, self._past(owner, back.id, lang, looked_for), status, back.id
 
     def share(self, lang: Lang, event: gr.EventData, request: gr.Request) -> str:
         """Shares the conversation as it is now."""
         owner = _owner(request)
-        link = self._kept.share(owner, _of(event, "id"))
+        with _told(PHRASES[lang]):
+            link = self._kept.share(owner, _of(event, "id"))
         origin = str(dict(request.headers).get("origin", ""))
         return bar_html(self._kept.open(owner, _of(event, "id")).conversation, PHRASES[lang], link=f"{origin}/shared/{link}")
 
     def unshare(self, lang: Lang, event: gr.EventData, request: gr.Request) -> str:
         """Takes the link back."""
         owner = _owner(request)
-        self._kept.unshare(owner, _of(event, "id"))
+        with _told(PHRASES[lang]):
+            self._kept.unshare(owner, _of(event, "id"))
         return bar_html(self._kept.open(owner, _of(event, "id")).conversation, PHRASES[lang])
 
     # What is shown
@@ -270,7 +237,7 @@ class ConversationPage:
         try:
             if current:
                 transcript = self._kept.open(owner, current)
-                conversation, exchanges = transcript.conversation, [_exchange(message, words) for message in transcript.messages]
+                conversation, exchanges = transcript.conversation, [exchange_of(message, words) for message in transcript.messages]
         except NotFound:
             gr.Info(words.gone)
         live = _live(exchanges[-1], words) if exchanges else self._welcome(words)
@@ -278,8 +245,9 @@ class ConversationPage:
             _log(exchanges[:-1], words), live, self._sources(exchanges, words), bar_html(conversation, words), self._past(owner, current, lang), "",
         )  # fmt: skip
 
-    def _messages(self, owner: str, current: str) -> tuple[Message, ...]:
-        return self._kept.open(owner, current).messages
+    def _welcome(self, words: Phrases) -> str:
+        writer = self._parts.chain.writer
+        return welcome_html(self._talk.known(words), words, note=words.mode_model.format(model=writer.name) if writer else words.mode_quotes)
 
     def _sources(self, exchanges: Sequence[Exchange], words: Phrases) -> str:
         return sources_html(exchanges, self._parts.library.texts, words)
@@ -287,19 +255,6 @@ class ConversationPage:
     def _past(self, owner: str, current: str, lang: Lang, looked_for: str = "", removed: Conversation | None = None) -> str:
         listed = self._kept.search(owner, looked_for[:200]) if looked_for.strip() else self._kept.list(owner)
         return past_html(listed, PHRASES[lang], current=current, today=datetime.now(HERE).date(), looked_for=looked_for, removed=removed)
-
-    def _welcome(self, words: Phrases) -> str:
-        texts = self._parts.corpus
-        statements = [statement for text in texts for statement in text.statements]
-        publishers = {source.publisher for statement in statements for source in statement.sources}
-        known = {
-            "texts": len(texts),
-            "statements": f"{len(statements):,}",
-            "publishers": len(publishers),
-            "date": dated(max((statement.as_of for statement in statements), default=""), words),
-        }
-        writer = self._parts.chain.writer
-        return welcome_html(known, words, note=words.mode_model.format(model=writer.name) if writer else words.mode_quotes)
 
 
 def _owner(request: gr.Request) -> str:
@@ -314,17 +269,23 @@ def _of(event: gr.EventData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _exchange(message: Message, words: Phrases) -> Exchange:
-    return Exchange(message.id, message.question, message.answer, rating=message.feedback, trouble="" if message.answer else words.stopped)
+@contextmanager
+def _told(words: Phrases) -> Iterator[None]:
+    """What goes wrong is said to the visitor in words."""
+    try:
+        yield
+    except HkaiError as error:
+        raise gr.Error(plain(trouble(error, words)), print_exception=False) from error
 
 
 def _log(exchanges: Sequence[Exchange], words: Phrases) -> str:
     shown = "".join(exchange_html(exchange, words, last=False) for exchange in exchanges)
-    return f'<div role="log" aria-label="{words.conversation}">{shown}</div>' if shown else ""
+    return f"<div>{shown}</div>" if shown else ""
 
 
 def _live(exchange: Exchange | None, words: Phrases) -> str:
-    return exchange_html(exchange, words, last=True) if exchange else ""
+    shown = exchange_html(exchange, words, last=True) if exchange else ""
+    return f'<div role="log" aria-label="{words.conversation}">{shown}</div>' if shown else ""
 
 
 def _status(text: str) -> str:
@@ -333,7 +294,3 @@ def _status(text: str) -> str:
 
 def _scopes(words: Phrases) -> list[tuple[str, str]]:
     return [(name, scope) for scope, name in words.scopes.items()]
-
-
-def _trouble(error: HkaiError, words: Phrases) -> str:
-    return words.troubles.get(error.code) or words.failed.format(message=error.message, remedy=error.remedy).strip()

@@ -52,9 +52,11 @@ def speak(
     told = [top.brand, *outputs]
     first = [top.lang, opened[0]] if opened else [top.lang]
     script = f"() => [window.hkai.language(), ({opened[1]})()]" if opened else "() => window.hkai.language()"
-    top.lang.input(labels, [top.lang, *inputs], told, js="(lang, ...rest) => [window.hkai.speak(lang), ...rest]", **QUIET)
+    named = "() => window.hkai.named()"
+    chosen = top.lang.input(labels, [top.lang, *inputs], told, js="(lang, ...rest) => [window.hkai.speak(lang), ...rest]", **QUIET)
+    chosen.then(None, None, None, js=named, **QUIET)
     opening = blocks.load(None, None, first, js=script, **QUIET)
-    opening.then(labels, [top.lang, *inputs], told, **QUIET)
+    opening.then(labels, [top.lang, *inputs], told, **QUIET).then(None, None, None, js=named, **QUIET)
 
 
 def brand_html(page: str, words: Phrases) -> str:
@@ -64,4 +66,5 @@ def brand_html(page: str, words: Phrases) -> str:
         here = ' aria-current="page"' if path == page else ""
         links.append(f'<a href="/{path}"{here}>{name}</a>')
     nav = f'<nav aria-label="hkai"><a class="wordmark" href="/">hkai</a>{"".join(links)}</nav>'
-    return f'<a class="skip" href="#question">{words.skip}</a><span id="lost" hidden>{words.lost}</span>{nav}'
+    said = f'<span id="lost" data-past="{words.past}" data-theme="{words.light} / {words.dark}" hidden>{words.lost}</span>'
+    return f'<a class="skip" href="#question">{words.skip}</a>{said}{nav}'

@@ -22,6 +22,13 @@ window.hkai = (() => {
     return lang;
   };
 
+  // Gradio's own buttons, named in the page's language.
+  const named = () => {
+    const words = document.getElementById('lost')?.dataset || {};
+    document.querySelector('#past .toggle-button')?.setAttribute('aria-label', words.past);
+    document.getElementById('theme')?.setAttribute('aria-label', words.theme);
+  };
+
   const opened = () => new URLSearchParams(location.search).get('c') || '';
   const address = (id) => {
     if (id !== opened()) history.replaceState(history.state, '', id ? `/?c=${encodeURIComponent(id)}` : '/');
@@ -168,5 +175,5 @@ window.hkai = (() => {
     // Gradio paints the body by itself while it starts.
     new MutationObserver(paint).observe(document.body, {attributes: true, attributeFilter: ['class']});
   });
-  return {theme, language, speak, opened, unsent, address, reading, copy, say};
+  return {theme, named, language, speak, opened, unsent, address, reading, copy, say};
 })();

@@ -32,7 +32,6 @@ class Phrases:
     sources: str
     source: str
     no_sources: str
-    show_sources: str
     close: str
     searched_for: str
     edit_search: str
@@ -111,7 +110,6 @@ ENGLISH = Phrases(
     sources="Sources",
     source="Source",
     no_sources="The sources of an answer appear here, the quoted sentence marked in its paragraph.",
-    show_sources="Sources",
     close="Close",
     searched_for="Searched for",
     edit_search="Change what is searched for",
@@ -190,7 +188,6 @@ CHINESE = Phrases(
     sources="資料出處",
     source="出處",
     no_sources="答案的出處會在此顯示，所引句子在原段落中標示。",
-    show_sources="資料出處",
     close="關閉",
     searched_for="搜尋內容",
     edit_search="更改搜尋內容",
