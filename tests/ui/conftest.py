@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from assistant.build import Parts
+from tests.conftest import chromium
 from tests.hkai_process import UNTIL_READY, Server, free_port
+from tests.ui.browsing import visiting
 from ui.cli import main
 from ui.http import Readiness, create_app
 
@@ -80,3 +83,19 @@ def listening(parts: Parts) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """The page, just opened by a new visitor; at the end it has had no error and has asked no host but its own."""
+    with visiting(browser, server.url) as opened:
+        yield opened
