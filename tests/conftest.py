@@ -35,6 +35,8 @@ def pytest_configure() -> None:
     for name in set(os.environ) - set(cleaned):
         del os.environ[name]
     os.environ.update(cleaned)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # beside others: a core each, or their threads wait for one another
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
