@@ -3,12 +3,13 @@
 An owner is an unguessable token that the caller gives; only its hash is kept. Whatever belongs to another owner, is deleted or was never there is
 `NotFound`, one like the other. Every write locks the conversation that it changes, so that two tabs on one conversation, or two servers on one
 database, append one after the other, and none overwrites what another kept. A message that is asked anew or edited is put out of sight, not
-changed. Answers are frozen: they read the same whatever becomes of the texts.
+changed. Answers are frozen: they read the same whatever becomes of the texts, until a text is deleted and `forget` strikes out what came from it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -23,7 +24,7 @@ from sqlalchemy import ColumnElement, Connection, Select
 from assistant.database import UNKEEPABLE, Database, conversations, messages
 from assistant.errors import BadInput, NotFound, TooLarge
 from assistant.records import Answer
-from assistant.transcripts import Conversation, Feedback, Message, Transcript, answer_from_json, answer_to_json
+from assistant.transcripts import Conversation, Feedback, Message, Transcript, answer_from_json, answer_to_json, without
 from index.words import fold
 
 # Days for which a deleted conversation can be brought back.
@@ -150,7 +151,25 @@ class Conversations:
     def purge(self) -> int:
         """Forgets what was deleted more than `KEPT_DELETED` days ago, of all owners; returns how many conversations that were."""
         with self.database.writing() as connection:
-            return connection.execute(sql.delete(conversations).where(conversations.c.deleted < self._now() - KEPT_DELETED * 86_400)).rowcount
+            gone = connection.execute(sql.delete(conversations).where(conversations.c.deleted < self._now() - KEPT_DELETED * 86_400)).rowcount
+        if gone:
+            self.database.scrub()
+        return gone
+
+    def forget(self, text_id: str) -> int:
+        """Strikes a text that was deleted out of every kept answer, of all owners; returns how many answers had cited it."""
+        citing = sql.select(messages).where(messages.c.answer.contains(json.dumps(text_id, ensure_ascii=False), autoescape=True)).with_for_update()
+        struck = 0
+        with self.database.writing() as connection:
+            for row in _rows(connection, citing):
+                before = answer_from_json(row["answer"])
+                after = without(before, text_id)
+                if after != before:
+                    kept = {"answer": answer_to_json(after), "folded": _folded(row["question"], after)}
+                    connection.execute(sql.update(messages).where(messages.c.id == row["id"]).values(kept))
+                    struck += 1
+        self.database.scrub()
+        return struck
 
     # Sharing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,12 @@ class Database:
             self.prepare()
         with self._transaction({"writes": True}) as connection:
             yield connection
+
+    def scrub(self) -> None:
+        """Leaves nothing of what was deleted in the journal of a SQLite database; its file holds none already."""
+        if self._url.get_backend_name() == "sqlite":
+            with closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @property
     def empty(self) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import datetime
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
-from assistant.records import Answer, Turn
+from assistant.records import Answer, Citation, Turn
 
 Feedback = Literal["up", "down", ""]
+
+# What stands in a kept answer for what was quoted from a text that was deleted.
+DELETED = {"en": "[source deleted]", "zh": "［來源已刪除］"}
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -63,6 +66,36 @@ def answer_to_json(answer: Answer) -> str:
 def answer_from_json(row: str) -> Answer:
     """The answer; raises `AttributeError`, `TypeError` or `ValueError` for JSON that is none. Fields that it lacks must have defaults."""
     return cast(Answer, _record(Answer, json.loads(row)))
+
+
+def without(answer: Answer, text_id: str) -> Answer:
+    """The answer after a text was deleted: what it quoted or said from it, the title and the sources give way to `DELETED`.
+
+    A sentence that was dropped when the answer was made goes too, for it may have been made from that text; and where a sentence that cites it cannot
+    be told from the rest, the whole wording goes.
+    """
+    mark = DELETED[answer.language]
+    gone = {citation.number: citation for citation in answer.citations if citation.text_id == text_id}
+    if not gone:
+        return answer
+    struck = [verdict for verdict in answer.verdicts if not verdict.citations or gone.keys() & set(verdict.citations)]
+    passages = {*(verdict.sentence for verdict in struck), *(part for citation in gone.values() for part in (citation.quote, citation.title))} - {""}
+
+    def strike(text: str) -> str:
+        for passage in sorted(passages, key=len, reverse=True):
+            text = text.replace(passage, mark)
+        return text
+
+    told_apart = all(verdict.sentence in answer.text for verdict in struck if verdict.citations)
+    return replace(
+        answer,
+        text=strike(answer.text) if told_apart else mark,
+        citations=tuple(Citation(one.number, "", mark, "", mark, 0, 0, "", (), "") if one.number in gone else one for one in answer.citations),
+        verdicts=tuple(replace(one, sentence=mark, reason="") if one in struck else one for one in answer.verdicts),
+        warnings=tuple(map(strike, answer.warnings)),
+        standalone=strike(answer.standalone),
+        followups=tuple(followup for followup in answer.followups if strike(followup) == followup),
+    )
 
 
 @cache

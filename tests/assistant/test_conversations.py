@@ -200,6 +200,26 @@ def test_what_was_deleted_long_ago_is_forgotten_with_its_messages_and_nothing_el
     assert len(rows) == 4
 
 
+def test_a_text_that_was_deleted_is_struck_out_of_every_answer_of_every_owner(kept: Conversations, where: Path | str) -> None:
+    quoting = replace(ANSWER, text="Zebras graze. [1]", citations=(replace(ANSWER.citations[0], text_id="own-%_1", quote="Zebras graze."),), verdicts=())
+    mine, theirs = kept.start(ME, "What grazes?", quoting), kept.start(OTHER, "What grazes?", quoting)
+    other = kept.start(ME, "What is InnoHK?", ANSWER)
+    link = kept.share(ME, mine.conversation.id)
+    kept.append(ME, mine.conversation.id, "Again?", quoting, replaces=[mine.messages[0].id])
+    assert kept.forget("own-%_2") == kept.forget("own") == kept.forget("") == 0
+    assert kept.forget("own-%_1") == 3
+    assert kept.forget("own-%_1") == 0
+    for transcript in (kept.open(ME, mine.conversation.id), kept.open(OTHER, theirs.conversation.id), kept.shared(link)):
+        (message,) = transcript.messages
+        assert message.answer is not None
+        assert message.answer.text == "［來源已刪除］ [1]"
+    assert kept.open(ME, other.conversation.id) == other
+    assert kept.search(ME, "zebras") == ()
+    assert not any("ebras" in str(row) for _, row in kept.database.rows())
+    if isinstance(where, Path):
+        assert not any(b"ebras" in file.read_bytes() for file in where.parent.iterdir())
+
+
 # Searched
 
 

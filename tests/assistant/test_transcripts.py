@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.records import Answer, Citation, MadeBy, Turn, Verdict
-from assistant.transcripts import Conversation, Message, Transcript, answer_from_json, answer_to_json
+from assistant.transcripts import Conversation, Message, Transcript, answer_from_json, answer_to_json, without
 from corpus.text import Source
 
 NUMBERS = st.floats(allow_nan=False)
@@ -50,6 +50,43 @@ def test_a_lone_surrogate_is_kept_as_one_character_so_that_offsets_hold() -> Non
 def test_json_that_is_no_answer_is_refused(wrong: str) -> None:
     with pytest.raises((AttributeError, TypeError, ValueError)):
         answer_from_json(wrong)
+
+
+def test_of_a_deleted_text_nothing_is_left_in_an_answer_and_all_else_stays() -> None:
+    answer = answer_from_json(KEPT)
+    (kept,) = answer.citations
+    gone = Citation(2, "own-1", "plan.pdf", "Budget", "We spend HK$7 million.", 3, 25, "2026", (Source("", "plan.pdf", kind="own", page=4),), "cd34")
+    own, dropped = Verdict("The plan is HK$7 million.", (2,), "supported"), Verdict("They spend HK$8 million.", (), "unsupported", "HK$8 million")
+    both = replace(
+        answer,
+        text="數碼港有 [1] The plan is HK$7 million. [2] We spend HK$7 million. [2]",
+        citations=(kept, gone),
+        verdicts=(*answer.verdicts, own, dropped),
+        followups=("?", "介紹plan.pdf"),
+        warnings=("old", "plan.pdf is old"),
+        language="en",
+    )
+    left = without(both, "own-1")
+    assert left.text == "數碼港有 [1] [source deleted] [2] [source deleted] [2]"
+    assert left.citations == (kept, Citation(2, "", "[source deleted]", "", "[source deleted]", 0, 0, "", (), ""))
+    assert left.followups == ("?",)
+    assert left.verdicts[0] == answer.verdicts[0]
+    assert not any(word in answer_to_json(left) for word in ("own-1", "plan.pdf", "million", "Budget", "cd34", "2026"))
+    assert without(both, "own-2") == both
+    assert without(left, "own-1") == left
+
+
+def test_an_answer_whose_sentences_cannot_be_told_apart_is_struck_whole() -> None:
+    answer = replace(answer_from_json(KEPT), text="另有說法：數碼港 有 [1]")
+    assert without(answer, "cyberport.zh").text == "［來源已刪除］"
+
+
+@given(ANSWERS)
+def test_no_citation_of_a_deleted_text_is_left(answer: Answer) -> None:
+    for citation in answer.citations:
+        left = without(answer, citation.text_id)
+        assert len(left.citations) == len(answer.citations)
+        assert citation.text_id == "" or citation.text_id not in [one.text_id for one in left.citations]
 
 
 def test_the_turns_of_a_transcript_are_the_messages_that_were_answered() -> None:

@@ -5,13 +5,17 @@ import json
 import os
 import re
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from assistant.conversations import Conversations
 from assistant.evidence import Weights
+from assistant.transcripts import answer_from_json
 from index.embedder import MINILM
+from tests.assistant.test_transcripts import KEPT
 from tests.conftest import ARTICLE
 from tests.hkai_process import Server, hkai
 from tests.ui.conftest import Run
@@ -156,7 +160,13 @@ def test_a_folder_with_one_bad_file_is_added_but_for_it(run: Run, own_data: Path
     assert "article.txt" in listed
     assert "zebras.md" in listed
     identifier = next(line.split()[0] for line in listed.splitlines() if "zebras" in line)
-    assert "1 removed" in run("ingest", "--remove", identifier).out
+    with closing(Conversations(own_data / "conversations.db")) as kept:
+        quoting = answer_from_json(json.dumps({**json.loads(KEPT), "text": "Zebras. [1]"}).replace("cyberport.zh", identifier))
+        conversation = kept.start("an-unguessable-token", "Where?", quoting).conversation.id
+        assert "1 removed" in run("ingest", "--remove", identifier).out
+        (message,) = kept.open("an-unguessable-token", conversation).messages
+        assert message.answer is not None
+        assert message.answer.citations[0].quote == "［來源已刪除］"
     assert "zebras" not in run("texts", "--own").out
     again = run("ingest", "--remove", identifier)
     assert again.status == 1
