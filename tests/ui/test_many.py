@@ -16,7 +16,7 @@ from ui.chat.phrases import PHRASES
 
 pytestmark = [pytest.mark.browser, pytest.mark.soak]
 
-VISITORS, ROUNDS, EVERY = 20, 4, 10
+VISITORS, ROUNDS, EVERY = 20, 2, 10
 QUESTIONS = (*PHRASES["en"].examples, *PHRASES["zh"].examples)
 ASK = """(question) => {
     const box = document.querySelector('#question textarea');
@@ -54,10 +54,13 @@ def test_twenty_conversations_are_answered_without_an_error(browser: Browser, se
         pages = [opened.enter_context(visiting(browser, server.url)) for _ in range(VISITORS)]
 
         due = sorted((chance.uniform(0, EVERY) + at * EVERY, visitor) for at in range(ROUNDS) for visitor in range(VISITORS))
+        asked = [0] * VISITORS
         start = time.monotonic()
         for at, visitor in due:
             pages[visitor].wait_for_timeout(max(0, (start + at - time.monotonic()) * 1000))
-            pages[visitor].locator("#send").wait_for()
+            asked[visitor] += 1
+            if asked[visitor] > 1:
+                answered(pages[visitor], asked[visitor] - 1)
             pages[visitor].evaluate(ASK, chance.choice(QUESTIONS))
         spread = _first_tokens(pages, ROUNDS)
         assert len(spread) == VISITORS * ROUNDS
