@@ -10,6 +10,8 @@ from urllib.parse import urlparse
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 SECONDS = 1000
+# What Gradio says when a page is left while it listens.
+LEFT = "signal is aborted without reason"
 QUESTION = "What does the AI Subsidy Scheme pay for?"
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
 
@@ -20,9 +22,13 @@ class Watch:
     def __init__(self, page: Page) -> None:
         self.errors: list[str] = []
         self.hosts: set[str] = set()
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self._note(str(error)))
         page.on("request", self._request)
+
+    def _note(self, error: str) -> None:
+        if LEFT not in error:
+            self.errors.append(error)
 
     def _request(self, request: Request) -> None:
         url = urlparse(request.url)

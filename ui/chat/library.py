@@ -53,8 +53,7 @@ class LibraryPage:
                 own = gr.HTML(elem_id="own", js_on_load=acts(), apply_default_css=False)
                 reading = gr.HTML(elem_id="text", js_on_load=acts(), apply_default_css=False)
         filters: list[Any] = [find, topic, publisher, language, since]
-        for one in filters:
-            one.change(self.shown, [top.lang, current, *filters], listed, trigger_mode="always_last", **QUIET)
+        gr.on([one.change for one in filters], self.shown, [top.lang, current, *filters], listed, trigger_mode="always_last", **QUIET)
         for part in (listed, own):
             part.open(self.open, [top.lang, *filters], [current, listed, reading], **QUIET)
         current.change(None, current, None, js=ADDRESS, **QUIET)
