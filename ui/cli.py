@@ -74,6 +74,7 @@ def serve(
         port=settings.port,
         log_config=None,
         access_log=False,
+        timeout_graceful_shutdown=10,  # a page that stays open does not keep the server
         forwarded_allow_ips=settings.proxies,
     )
 
