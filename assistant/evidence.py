@@ -14,7 +14,7 @@ from datetime import date
 from itertools import combinations
 from pathlib import Path
 
-from assistant.records import Evidence, Question
+from assistant.records import Evidence, Period, Question
 from corpus.figures import figures
 from corpus.markdown import topic_id
 from index.embedder import Vectors
@@ -25,8 +25,8 @@ from index.words import tokens
 
 LIMIT = 12
 POOL = 60
-# How many statements the judge reads: fewer where one statement may be enough; what lies behind them hardly ever answers.
-JUDGED, JUDGED_OF_SEVERAL = 6, 12
+# How many statements the judge reads: first a few, which are all where one of them answers (in log odds) a plain question; else a dozen.
+JUDGED_FIRST, JUDGED, ANSWERS = 4, 12, 1.0
 SERIES_REACH = 1.5
 # Of two statements that may disagree: the least share of their words that both have, where the figure has a unit and where it is a bare
 # number, and by what share of the larger two figures may differ that were only rounded.
@@ -71,20 +71,26 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
 def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights) -> list[Hit]:
     """The best of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
 
-    Six are judged, a dozen where several things are asked for. The judge counts for less in documents of one's own, which are further
-    from what it was trained on.
+    A dozen are judged, or as few as four where one of these answers a plain question. The judge counts for less in documents of one's own,
+    which are further from what it was trained on.
     """
-    several = question.kind in ("list", "timeline", "compare") or bool(question.parts)
-    judged = JUDGED_OF_SEVERAL if several else JUDGED
-    first, rest = ranked[:judged], ranked[judged:]
-    odds = judge.scores(question.standalone, [hit.statement.text for hit in first])
+    told = [hit.statement.text for hit in ranked[:JUDGED]]
+    odds = judge.scores(question.standalone, told[:JUDGED_FIRST]).tolist()
+    if told[JUDGED_FIRST:] and not (_plain(question) and max(odds) >= ANSWERS):
+        odds += judge.scores(question.standalone, told[JUDGED_FIRST:]).tolist()
     scored = []
-    for hit, odd in zip(first, odds.tolist(), strict=True):
+    for hit, odd in zip(ranked, odds, strict=False):
         signals = hit.signals | {"score": hit.score, "judge": 0.0 if hit.text.own else odd, "judge_own": odd if hit.text.own else 0.0}
         scored.append(replace(hit, score=_weighted(signals, weights.statement_judged), signals=signals))
     scored.sort(key=lambda hit: (-hit.score, hit.id))
     least = scored[-1].score if scored else 0.0
-    return [*scored, *(replace(hit, score=least - 1 - at / 100) for at, hit in enumerate(rest))]
+    return [*scored, *(replace(hit, score=least - 1 - at / 100) for at, hit in enumerate(ranked[len(odds) :]))]
+
+
+def _plain(question: Question) -> bool:
+    """Whether one statement may be the whole answer: one thing is asked for, of no special time, and without leaning on what was said before."""
+    several = question.kind in ("list", "timeline", "compare", "how_to") or question.parts or question.sides
+    return not several and question.period == Period() and question.standalone == question.asked.strip()
 
 
 def rerank(question: Question, ordered: Sequence[Hit], reranker: Reranker) -> list[Hit]:
