@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -176,9 +177,15 @@ class Chain:
             raise BadInput("The question is empty.", "Ask something.")
         if len(ask.question) > MAX_QUESTION:
             raise BadInput(f"The question has {len(ask.question):,} characters.", f"Ask in at most {MAX_QUESTION:,}.")
+        with self.reading():
+            return self._find(ask)
+
+    @contextmanager
+    def reading(self) -> Iterator[Library]:
+        """The library as it is now, which stays so within; raises `NotReady`."""
         try:
             with self.library.reading():
-                return self._find(ask)
+                yield self.library
         except MeaningError as error:
             raise NotReady(str(error), "Try again in a moment; `hkai doctor` says what is wrong.") from error
 

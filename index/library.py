@@ -185,11 +185,13 @@ class Library:
             raise LibraryError("The index is not that of the present texts. Run `hkai ingest --rebuild`.")
         self._hold(texts)
 
-    def sync(self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None) -> Changes:
+    def sync(
+        self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None, forget: Callable[[str], object] = lambda identifier: None
+    ) -> Changes:
         """Makes the index equal to `corpus` and the own documents, and reads them for searching.
 
         `progress` is called with the number of texts done and in all. An index made with another embedder is made anew. Of a document that was
-        removed or replaced nothing is left in the files of the index.
+        removed or replaced nothing is left in the files of the index; `forget` is called with its id first, so that an interrupted sync calls it again.
         """
         with self._changing, self._lock:
             if self._seen != self._stamp():
@@ -197,14 +199,17 @@ class Library:
             self._corpus = corpus
             texts = [*corpus, *self.own()]
             manifest = self._manifest()
+            now, lasting = {text.id: text.sha256 for text in texts}, {text.id for text in corpus}
+            for identifier, known_hash in (manifest.texts if manifest else {}).items():
+                if now.get(identifier) != known_hash and identifier not in lasting:
+                    forget(identifier)
             if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self.consistent():
                 manifest = Manifest(self.embedder.name, {})
                 for shelf in (self.chunks, self.statements):
                     shelf.meaning.clear()
                     shelf.words.clear()
-            wanted = {text.id: text for text in texts}
             known = manifest.texts
-            gone = [identifier for identifier in known if identifier not in wanted]
+            gone = [identifier for identifier in known if identifier not in now]
             changed = [text for text in texts if known.get(text.id) != text.sha256]
             changes = Changes(
                 added=sum(text.id not in known for text in changed),
@@ -213,7 +218,7 @@ class Library:
                 unchanged=len(texts) - len(changed),
             )
             touched = {*gone, *(text.id for text in changed)}
-            owed = manifest.owed or bool((touched & known.keys()) - {text.id for text in corpus})
+            owed = manifest.owed or bool((touched & known.keys()) - lasting)
             if changes.any or owed or not self._manifest_file.exists():
                 held = {identifier: known_hash for identifier, known_hash in known.items() if identifier not in touched}
                 self._write_manifest(Manifest(self.embedder.name, held, owed=owed))
@@ -222,7 +227,7 @@ class Library:
                 self._index(sorted(touched), changed, progress)
                 if owed:
                     self._rewrite()
-                self._write_manifest(Manifest(self.embedder.name, {text.id: text.sha256 for text in texts}))
+                self._write_manifest(Manifest(self.embedder.name, now))
             else:
                 with self._gate.alone():
                     self._hold(texts)

@@ -89,4 +89,4 @@ def test_every_route_has_an_example(server: Server, folder: Path) -> None:
     paths = json.loads(_run(["curl", "-s", f"{server.url}/openapi.json"], folder))["paths"]
     told = "".join(_examples("sh"))
     for path in paths:
-        assert re.search(re.escape(ADDRESS) + re.sub(r"\\\{\w+\\\}", r"[\\w.-]+", re.escape(path)) + r"['\"? \n]", told), path
+        assert re.search(re.escape(ADDRESS) + re.sub(r"\\\{\w+\\\}", r"[\\w.$-]+", re.escape(path)) + r"['\"? \n]", told), path

@@ -20,7 +20,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant import errors
 from ui import contract
-from ui.jobs import Busy
 
 REQUEST_ID = "X-Request-ID"
 # Routes that speak OpenAI's protocol, errors included.
@@ -33,11 +32,24 @@ _STATUS: dict[type[errors.HkaiError], int] = {
     errors.TooLarge: 413,
     errors.BadInput: 422,
     errors.NotReady: 503,
+    errors.Busy: 503,
     errors.StoreError: 503,
     errors.DocumentError: 422,
     errors.ModelError: 502,
-    Busy: 503,
 }
+# What each status says in the OpenAPI document.
+_SAYS = {
+    401: "No API key, or none that is known here",
+    403: "The API key may only read, or this server takes no changes",
+    404: "There is none of this id",
+    408: "The body came too slowly",
+    413: "Larger than what is taken",
+    422: "The request cannot be answered as it is; the message names the field",
+    429: "Too many requests; `Retry-After` says how many seconds to wait",
+    503: "Index or embedder are still loading, or too much work is waiting",
+}
+# What the guard of `/v1/` may reply, whatever is asked.
+_GUARDED = (401, 403, 408, 429)
 _DESCRIBED = "The routes and their fields are described at /openapi.json."
 
 
@@ -122,6 +134,11 @@ def refusal(
     else:
         body = own_error(code, message, remedy, retryable=retryable)
     return JSONResponse(body, status, {REQUEST_ID: request_id(), **(headers or {})})
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route below `/v1/` may refuse with, the guard's refusals among them, for the OpenAPI document."""
+    return {status: {"model": contract.ErrorModel, "description": _SAYS[status]} for status in (*statuses, *_GUARDED)}
 
 
 def own_error(code: str, message: str, remedy: str, *, retryable: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from index.embedder import DEFAULT
 from tests.hkai_process import Server
-from ui import contract, examples
+from ui import contract, documents, examples, health
 from ui.chat_completions import Completion, ModelList
 
 SCHEME = "What is the AI Subsidy Scheme?"
@@ -287,9 +287,13 @@ def test_the_interface_is_described(http: httpx.Client) -> None:
 def test_every_route_has_an_example_of_what_comes_back_and_of_what_is_sent(http: httpx.Client) -> None:
     for path, methods in http.get("/openapi.json").json()["paths"].items():
         for operation in methods.values():
-            assert operation["responses"]["200"]["content"]["application/json"]["example"], path
+            (success,) = (reply for status, reply in operation["responses"].items() if status.startswith("2"))
+            assert success["content"], path
+            assert all(content["example"] for content in success["content"].values()), path
             if "requestBody" in operation:
                 assert len(operation["requestBody"]["content"]["application/json"]["examples"]) >= 2, path
+            if path.startswith("/v1/"):
+                assert set(operation["responses"]) >= {"401", "403", "408", "429"} or "4XX" in operation["responses"], path
 
 
 @pytest.mark.parametrize(
@@ -308,6 +312,11 @@ def test_the_examples_of_what_is_sent_are_answered(http: httpx.Client, path: str
         (contract.TextList, examples.TEXTS),
         (contract.TextModel, examples.TEXT),
         (contract.HealthModel, examples.HEALTH),
+        (documents.DocumentList, examples.DOCUMENTS),
+        (contract.TextModel, examples.DOCUMENT),
+        (documents.JobModel, examples.WAITING),
+        (documents.JobModel, examples.JOB),
+        (health.ReadyModel, examples.READY),
         (Completion, examples.CHAT),
         (ModelList, examples.MODELS),
     ],
