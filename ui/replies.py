@@ -14,12 +14,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant import errors
 from ui import contract
+from ui.streams import CLIENT_LEFT
 
 REQUEST_ID = "X-Request-ID"
 # Routes that speak OpenAI's protocol, errors included.
@@ -181,6 +183,10 @@ def errors_to_replies(app: FastAPI) -> None:
             return refusal(422, "bad_input", "The body cannot be read as JSON in UTF-8.", _DESCRIBED)
         code = "not_found" if error.status_code == 404 else "refused"
         return refusal(error.status_code, code, f"{error.detail}.", _DESCRIBED, headers=error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=CLIENT_LEFT)
 
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, __: Exception) -> Response:

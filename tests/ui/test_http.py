@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from index.embedder import DEFAULT
 from tests.hkai_process import Server
 from ui import contract, documents, examples, health
 from ui.chat_completions import Completion, ModelList
+from ui.streams import CLIENT_LEFT
 
 SCHEME = "What is the AI Subsidy Scheme?"
 
@@ -400,10 +402,26 @@ def test_half_a_character_is_refused_in_the_turns_before_too(http: httpx.Client,
     assert http.post(path, content=body, headers={"content-type": "application/json"}).status_code in (400, 422)
 
 
-def test_a_body_that_breaks_off_harms_nobody(http: httpx.Client, server: Server) -> None:
-    for rest in (b"", b'{"question": "Wh'):
-        with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as connection:
-            connection.sendall(b"POST /v1/answer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n" + rest)
+@pytest.mark.parametrize(
+    ("path", "kind", "rest"),
+    [
+        ("/v1/answer", "application/json", ""),
+        ("/v1/answer", "application/json", '{"question": "Wh'),
+        ("/v1/documents", "application/json", '{"url": "ht'),
+        ("/v1/documents", "multipart/form-data; boundary=x", '--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nA sen'),
+    ],
+)
+def test_a_body_that_breaks_off_harms_nobody(http: httpx.Client, server: Server, path: str, kind: str, rest: str) -> None:
+    def left() -> int:
+        return server.log.read_text(encoding="utf-8").count(f"status={CLIENT_LEFT}")
+
+    before, end = left(), time.monotonic() + 30
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: 500\r\n\r\n"
+    with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as connection:
+        connection.sendall((head + rest).encode())
+    while left() == before and time.monotonic() < end:
+        time.sleep(0.05)
+    assert left() == before + 1
     assert http.get("/healthz").status_code == 200
     assert "Traceback" not in server.log.read_text(encoding="utf-8")
 
