@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 
-.PHONY: help serve test check fix eval bench soak vectors install tools clean
+.PHONY: help serve test check fix eval bench soak vectors screenshots install tools clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -43,6 +43,9 @@ soak: $(TOOLS) browser ## long load, fuzzing and kill tests
 
 vectors: $(INSTALLED) ## the vectors that come with the corpus, after a text was changed
 	@$(BIN)/python -m index.ship
+
+screenshots: $(TOOLS) browser ## the screenshots in docs/, taken anew
+	@$(BIN)/python -m tests.ui.screenshots
 
 install: $(INSTALLED) ## what `serve` needs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import struct
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -55,9 +56,24 @@ def scrub(folder: Path) -> None:
             for left in folder.iterdir():
                 if left.is_dir() and left.name not in used:
                     shutil.rmtree(left)
+                elif left.is_dir():
+                    _blank_spare(left)
             database.execute("VACUUM")
     except (sqlite3.Error, OSError) as error:
         raise MeaningError(f"What was deleted could not be emptied from {folder} ({error}). Run `hkai ingest --rebuild`.") from error
+
+
+def _blank_spare(segment: Path) -> None:
+    """Zeros the room for vectors to come: Chroma writes it as it lay in memory, which may be what was deleted."""
+    header, vectors = segment / "header.bin", segment / "data_level0.bin"
+    if header.exists() and vectors.exists():
+        # hnswlib's header: a version of 4 bytes, then an offset, the room, the entries and the bytes of one, 8 bytes each.
+        _, _, _, entries, size = struct.unpack_from("<i4Q", header.read_bytes())
+        spare = vectors.stat().st_size - entries * size
+        if spare > 0:
+            with vectors.open("r+b") as file:
+                file.seek(entries * size)
+                file.write(bytes(spare))
 
 
 class Meaning:

@@ -139,3 +139,18 @@ def test_a_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
 def test_a_server_that_does_not_answer_says_what_to_do() -> None:
     with pytest.raises(MeaningError, match=r"http://127\.0\.0\.1:1 .*Is the folder writable, or the server running"):
         connect("http://127.0.0.1:1")
+
+
+def test_a_collection_that_was_put_in_its_place_is_asked_from_then_on(meaning: Meaning, place: str | Path) -> None:
+    with _connected(place) as client:
+        other = Meaning(client, "test")
+        other.give_way_to(other.copied({"b"}))
+    assert dict(meaning.nearest(_unit([0, 1]), 5)[0]).keys() == {"b:0"}
+
+
+def test_a_collection_that_is_gone_says_what_to_look_at(meaning: Meaning, place: str | Path) -> None:
+    with _connected(place) as client:
+        client.delete_collection("test")
+    for ask in (lambda: meaning.nearest(_unit([0, 1]), 1), meaning.count):
+        with pytest.raises(MeaningError, match="Is its server running"):
+            ask()

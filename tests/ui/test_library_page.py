@@ -1,0 +1,148 @@
+"""The library and the page on quality in a real browser."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.hkai_process import ROOT, Server, serving
+from tests.ui.browsing import answered, ask, visiting
+from ui.chat.page_phrases import PAGE_PHRASES, refusal
+from ui.chat.phrases import PHRASES
+
+pytestmark = pytest.mark.browser
+
+ENGLISH, CHINESE = PAGE_PHRASES["en"], PAGE_PHRASES["zh"]
+
+
+@pytest.fixture(scope="module")
+def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server of one's own, to which documents are added, with a low limit."""
+    with serving(tmp_path_factory.mktemp("own"), HKAI_MAX_FILE_MB="1") as own:
+        own.wait("/readyz", 600)
+        yield own
+
+
+def _pick(page: Page, field: str, choice: str) -> None:
+    box = page.locator(f"#{field} input")
+    box.click()
+    page.locator(f"#{box.get_attribute('aria-controls')}").get_by_role("option", name=choice, exact=True).click()
+
+
+def test_texts_are_narrowed_by_words_topic_language_publisher_and_date(browser: Browser, server: Server) -> None:
+    texts = httpx.get(f"{server.url}/v1/texts", trust_env=False).json()["texts"]
+    with visiting(browser, server.url, "/library") as page:
+        counted = page.locator(".counted")
+        english = [text for text in texts if text["lang"] == "en" and not text["own"]]
+        expect(counted).to_have_text(ENGLISH.counted.format(count=len(english)))
+        _pick(page, "topic", ENGLISH.topics["parks"])
+        expect(counted).to_have_text(ENGLISH.counted.format(count=sum(text["topic"] == "parks" for text in english)))
+        _pick(page, "text-language", ENGLISH.any)
+        expect(counted).to_have_text(ENGLISH.counted.format(count=sum(text["topic"] == "parks" for text in texts)))
+        page.locator("#publisher textarea, #publisher input").fill("cyberport")
+        expect(page.locator(".shelf a").first).to_contain_text("Cyberport")
+        page.locator("#library-find textarea").fill("no such words anywhere")
+        expect(page.locator(".shelf .empty")).to_have_text(ENGLISH.none)
+
+
+def test_a_text_is_opened_with_its_statements_and_their_sources(browser: Browser, server: Server) -> None:
+    with visiting(browser, server.url, "/library") as page:
+        page.locator("#library-find textarea").fill("AI Subsidy Scheme")
+        page.locator(".shelf a", has_text="The AI Subsidy Scheme").first.click()
+        expect(page.locator(".text h1")).to_contain_text("The AI Subsidy Scheme")
+        identifier = page.url.split("t=")[1]
+        text = httpx.get(f"{server.url}/v1/texts/{identifier}", trust_env=False).json()
+        items = page.locator(".text li")
+        expect(items).to_have_count(len(text["statements"]))
+        for item, statement in zip(items.all(), text["statements"], strict=True):
+            shown = item.inner_text()
+            assert statement["text"] in shown
+            assert all(source["publisher"] in shown for source in statement["sources"])
+        page.reload()
+        expect(page.locator(".text h1")).to_have_text(text["title"])
+
+
+def test_documents_are_added_asked_about_and_removed(browser: Browser, site: Server, tmp_path: Path) -> None:
+    pdf = tmp_path / "Bamboo plan.pdf"
+    canvas = Canvas(str(pdf))
+    for page_number, line in enumerate(("The Bamboo Robotics Fund pays HK$7 million to each kindergarten.", "The Bamboo Robotics Fund closes in May 2031.")):
+        canvas.drawString(72, 720, line)
+        canvas.showPage()
+        assert page_number < 2
+    canvas.save()
+    empty = tmp_path / "empty.txt"
+    empty.write_text(" ")
+    with visiting(browser, site.url, "/library") as page:
+        page.locator("#add input[type=file]").set_input_files([str(pdf), str(empty)])
+        said = page.locator(".own .said")
+        expect(said).to_contain_text("2 pages, 2 statements")
+        expect(said).to_contain_text("not added, because it is empty")
+        expect(page.locator(".own li a")).to_have_text(["Bamboo plan.pdf"])
+        page.goto(site.url)
+        expect(page.locator("#scope")).to_be_visible()
+        page.locator("#scope").get_by_text(PHRASES["en"].scopes["own"]).click()
+        ask(page, "What does the Bamboo Robotics Fund pay?")
+        exchange = answered(page)
+        expect(exchange.locator(".answer")).to_contain_text("HK$7 million")
+        expect(page.locator(".card").first).to_contain_text("page 1")
+        page.locator("#scope").get_by_text(PHRASES["en"].scopes["corpus"]).click()
+        ask(page, "What does the Bamboo Robotics Fund pay?")
+        expect(answered(page, 2).locator(".answer")).not_to_contain_text("kindergarten")
+        page.goto(f"{site.url}/library")
+        page.get_by_role("button", name=ENGLISH.remove.format(name="Bamboo plan.pdf")).click()
+        expect(page.locator(".own li")).to_have_count(0)
+        expect(page.locator(".own .empty")).to_have_text(ENGLISH.no_own)
+
+
+def test_what_cannot_be_added_is_refused_in_words_in_chinese_too(browser: Browser, site: Server, tmp_path: Path) -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b"0" * 90_000_000)
+    files = {"bomb.docx": bomb.getvalue(), "fake.pdf": b"only words here", "image.txt": b"\x89PNG\0\0\0", "broken.docx": b"PK\x03\x04 no"}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    with visiting(browser, site.url, "/library", locale="zh-HK") as page:
+        page.locator("#add input[type=file]").set_input_files([str(tmp_path / name) for name in files])
+        said = page.locator(".own .said")
+        for reason in ("解壓後遠大於檔案本身", "內容與檔名的格式不符", "這不是可讀取的文件格式", "檔案已損毀"):
+            expect(said).to_contain_text(reason)
+        (tmp_path / "large.txt").write_bytes(b"word " * 300_000)
+        page.locator("#add input[type=file]").set_input_files(str(tmp_path / "large.txt"))
+        expect(said).to_have_text(CHINESE.too_large.format(name="large.txt", mb="1"))
+        many = [tmp_path / f"{number}.txt" for number in range(21)]
+        for file in many:
+            file.write_text("A word.")
+        page.locator("#add input[type=file]").set_input_files([str(file) for file in many])
+        expect(said).to_have_text(CHINESE.too_many.format(count=21, most=20))
+
+
+def test_every_reason_of_the_readers_is_known_in_chinese() -> None:
+    for reason in (
+        "it is empty",
+        "the PDF is encrypted and cannot be read",
+        "it has 60 MB; at most 50 MB are read (HKAI_MAX_FILE_MB)",
+        "the DOCX is damaged and cannot be read",
+    ):
+        assert not refusal(reason, CHINESE).isascii()
+
+
+@pytest.mark.parametrize(("lang", "locale"), [("en", "en-GB"), ("zh", "zh-HK")])
+def test_the_figures_shown_are_those_committed(browser: Browser, server: Server, lang: str, locale: str) -> None:
+    words = PAGE_PHRASES[lang]
+    figures = tomllib.loads((ROOT / "evals" / "expected.toml").read_text(encoding="utf-8"))
+    with visiting(browser, server.url, "/quality", locale=locale) as page:
+        rows = page.locator(".quality tbody tr")
+        expect(rows).to_have_count(len(figures["right"]))
+        for kind, figure in figures["right"].items():
+            row = rows.filter(has=page.get_by_role("rowheader", name=words.kinds[kind], exact=True))
+            expect(row.locator("td.right")).to_have_text(f"{figure['expected']:.0%}")
+            expect(row.locator("td").first).to_have_text(str(figure["cases"]))
+            width = row.locator(".bar-of span").evaluate("bar => bar.offsetWidth / bar.parentElement.offsetWidth")
+            assert abs(width - figure["expected"]) < 0.02
