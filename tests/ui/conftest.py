@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from starlette.types import ASGIApp
 
 from assistant.build import Parts
@@ -26,7 +26,6 @@ from assistant.model import ModelWriter
 from assistant.settings import Settings
 from corpus.text import SourceText
 from index.library import Library
-from tests.conftest import chromium
 from tests.hkai_process import UNTIL_READY, Server, free_port
 from tests.ui.browsing import visiting
 from ui.cli import main
@@ -108,15 +107,6 @@ def running(app: ASGIApp) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(30)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A real Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
