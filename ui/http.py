@@ -50,7 +50,7 @@ class Readiness:
         """How far loading is, and what there is to say of it."""
         return ("ok", "") if self.ready else ("failed", self.trouble) if self.trouble else ("loading", self.step)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float = 0) -> None:
         """Returns once ready; raises `NotReady` if that fails or takes longer."""
         if not self._done.wait(seconds):
             raise errors.NotReady(f"The index is still being built ({self.step}).", "Try again in a moment.")
@@ -104,7 +104,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     ) -> Any:
         """Answers a question; with `Accept: text/event-stream` as server-sent events: question, evidence, token, restart, answer, error."""
         _bounded(body.history)
-        readiness.wait(0)
+        readiness.wait()
         if "text/event-stream" in accept:
             return EventStream(_events(parts.chain.stream(body.ask())))
         answer = await last(parts.chain.stream(body.ask()), request.receive)
@@ -114,7 +114,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     def search(body: Annotated[contract.SearchRequest, Body(openapi_examples=examples.requests(examples.SEARCH_REQUESTS))]) -> contract.SearchModel:
         """Finds chunks for a query."""
         _bounded(body.history)
-        readiness.wait(0)
+        readiness.wait()
         return contract.search_model(parts.chain.find(body.ask()).hits, body.k)
 
     @app.get("/v1/texts", responses=refusals(422, 503) | examples.reply(examples.TEXTS))
@@ -123,7 +123,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         offset: Annotated[int, Query(ge=0, le=2**31, description="How many to leave out before them.")] = 0,
     ) -> contract.TextList:
         """The texts without their bodies, a page at a time."""
-        readiness.wait(0)
+        readiness.wait()
         with parts.chain.reading() as library:
             ordered = sorted(library.texts.values(), key=lambda text: (text.own, text.topic, text.id))
         page = [contract.text_summary(text) for text in ordered[offset : offset + limit]]
@@ -132,7 +132,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     @app.get("/v1/texts/{text_id}", responses=refusals(404, 422, 503) | examples.reply(examples.TEXT))
     def text(text_id: Annotated[str, Path(examples=["ai-subsidy-scheme.en"])]) -> contract.TextModel:
         """One text whole, with its statements and their sources."""
-        readiness.wait(0)
+        readiness.wait()
         with parts.chain.reading() as library:
             found = library.texts.get(text_id)
         if found is None:
@@ -140,8 +140,8 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
         return contract.text_model(found)
 
     app.include_router(health.router(parts, lambda: readiness.state, metrics))
-    app.include_router(documents.router(parts, lambda: readiness.wait(0)))
-    app.include_router(chat_completions.router(parts.chain, lambda: readiness.wait(0)))
+    app.include_router(documents.router(parts, readiness.wait))
+    app.include_router(chat_completions.router(parts.chain, readiness.wait))
     app.router.routes.append(Refusals(app))
     return app
 
