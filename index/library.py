@@ -13,14 +13,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from corpus.markdown import topic_id
-from corpus.text import Source, SourceText, Statement
+from corpus.text import OWN, Source, SourceText, Statement
 from index.chunks import Chunk, chunks, statement_id, statement_place
 from index.embedder import Embedder
 from index.gate import Gate
@@ -199,9 +199,9 @@ class Library:
             self._corpus = corpus
             texts = [*corpus, *self.own()]
             manifest = self._manifest()
-            now, lasting = {text.id: text.sha256 for text in texts}, {text.id for text in corpus}
+            now = {text.id: text.sha256 for text in texts}
             for identifier, known_hash in (manifest.texts if manifest else {}).items():
-                if now.get(identifier) != known_hash and identifier not in lasting:
+                if identifier.startswith(OWN) and now.get(identifier) != known_hash:
                     forget(identifier)
             if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self.consistent():
                 manifest = Manifest(self.embedder.name, {})
@@ -218,7 +218,7 @@ class Library:
                 unchanged=len(texts) - len(changed),
             )
             touched = {*gone, *(text.id for text in changed)}
-            owed = manifest.owed or bool((touched & known.keys()) - lasting)
+            owed = manifest.owed or bool((touched & known.keys()) - {text.id for text in corpus})
             if changes.any or owed or not self._manifest_file.exists():
                 held = {identifier: known_hash for identifier, known_hash in known.items() if identifier not in touched}
                 self._write_manifest(Manifest(self.embedder.name, held, owed=owed))
@@ -234,9 +234,12 @@ class Library:
             return changes
 
     def add(self, documents: Iterable[SourceText]) -> None:
-        """Keeps documents of the user's own; the next `sync` indexes them."""
+        """Keeps documents of the user's own; the next `sync` indexes them. One that is held as it is stays, with its date."""
         for document in documents:
-            _write(self._document(document.id), json.dumps(asdict(document), ensure_ascii=False))
+            path = self._document(document.id)
+            held = _from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+            if held is None or held != replace(document, updated=held.updated):
+                _write(path, json.dumps(asdict(document), ensure_ascii=False))
 
     def remove(self, identifier: str) -> bool:
         """Forgets a document of the user's own, the next `sync` takes it out of the index; false if there is none of that id."""

@@ -389,9 +389,12 @@ def test_of_the_document_that_another_took_the_place_of_no_byte_is_left(folder: 
 
 
 def test_what_else_held_a_document_is_told_to_forget_it_and_told_again_if_that_was_interrupted(folder: Path, embedder: Embedder, few: Texts) -> None:
-    library, told = Library(folder, embedder), []
-    library.add([_rare()])
+    library = Library(folder, embedder)
+    told: list[str] = []
+    library.add([replace(_rare(), updated="2025-01-01")])
     library.sync(few, forget=told.append)
+    library.add([_rare()])
+    assert not library.sync(few, forget=told.append).any
     library.sync([replace(few[0], title="Another title", text=f"{few[0].text} "), *few[1:]], forget=told.append)
     library.sync(few[1:], forget=told.append)
     assert told == []
