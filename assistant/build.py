@@ -68,8 +68,8 @@ def load_models(parts: Parts) -> None:
 
 
 def sync_index(parts: Parts, progress: Callable[[int, int], None]) -> Changes:
-    """Brings the index up to date with the texts and the own documents; raises `NotReady`."""
-    return _as_not_ready(lambda: parts.library.sync(parts.corpus, progress))
+    """Brings the index up to date with the texts and the own documents, and strikes those removed or replaced out of kept answers; raises `NotReady`."""
+    return _as_not_ready(lambda: parts.library.sync(parts.corpus, progress, parts.conversations.forget))
 
 
 def add_documents(parts: Parts, documents: Sequence[SourceText], progress: Callable[[int, int], None]) -> Changes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -16,7 +17,7 @@ from langchain_core.runnables import RunnableGenerator
 
 from assistant import cues, manners, quotes
 from assistant.errors import BadInput, ModelError, NotReady
-from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday, gather, judged_signs, outdated, rank, reorder, rerank
+from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday_vectors, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
 from assistant.prompts import declines
 from assistant.question import Names, language, read_as, understand
@@ -124,7 +125,6 @@ class Chain:
         # Told of every answer.
         self.answered: Callable[[Ask, Answer], None] = lambda ask, answer: None
         self._names: tuple[str, Names] = ("", Names([]))
-        self._elsewhere: Vectors | None = None
 
     @property
     def names(self) -> Names:
@@ -136,10 +136,8 @@ class Chain:
 
     @property
     def elsewhere(self) -> Vectors:
-        """The vectors of everyday questions on other subjects, encoded when first asked for."""
-        if self._elsewhere is None:
-            self._elsewhere = self.library.embedder.questions(everyday())
-        return self._elsewhere
+        """The vectors of everyday questions on other subjects."""
+        return everyday_vectors(self.library.embedder)
 
     def ask(self, ask: Ask) -> Answer:
         """The answer; raises `BadInput` for a question that is empty or too long."""
@@ -176,9 +174,15 @@ class Chain:
             raise BadInput("The question is empty.", "Ask something.")
         if len(ask.question) > MAX_QUESTION:
             raise BadInput(f"The question has {len(ask.question):,} characters.", f"Ask in at most {MAX_QUESTION:,}.")
+        with self.reading():
+            return self._find(ask)
+
+    @contextmanager
+    def reading(self) -> Iterator[Library]:
+        """The library as it is now, which stays so within; raises `NotReady`."""
         try:
             with self.library.reading():
-                return self._find(ask)
+                yield self.library
         except MeaningError as error:
             raise NotReady(str(error), "Try again in a moment; `hkai doctor` says what is wrong.") from error
 

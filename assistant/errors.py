@@ -7,6 +7,8 @@
     ├── BadSettings         a setting is unknown or impossible                              no
     ├── NotReady            index, embedder or texts are missing, stale or still loading    once mended
     ├── DocumentError       a document cannot be read                                       no
+    ├── Busy                too much work is waiting                                        yes
+    ├── Broken              work in the background ended in a fault of the program          no
     ├── StoreError          the database of conversations: unreachable, full, newer         as `retryable` says
     └── ModelError          the language model: unreachable, slow, refusing, garbled        as `retryable` says
 
@@ -65,6 +67,19 @@ class DocumentError(HkaiError):
     """A document cannot be read."""
 
     code = "document"
+
+
+class Busy(HkaiError):
+    """Too much work is waiting."""
+
+    code = "busy"
+    retryable = True
+
+
+class Broken(HkaiError):
+    """Work in the background ended in a fault of the program."""
+
+    code = "broken"
 
 
 class StoreError(HkaiError):

@@ -11,13 +11,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 
 from assistant.records import Evidence, Period, Question
 from corpus.figures import figures
 from corpus.markdown import topic_id
-from index.embedder import Vectors
+from index.embedder import Embedder, Vectors
 from index.judge import Judge, Reranker
 from index.library import Library
 from index.search import Hit
@@ -182,6 +183,12 @@ def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -
 def everyday(path: Path = ELSEWHERE) -> list[str]:
     """Everyday questions on other subjects, in both languages."""
     return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+
+
+@lru_cache(maxsize=2)
+def everyday_vectors(embedder: Embedder) -> Vectors:
+    """Their vectors, encoded once for an embedder; two seconds that only the first question waits for."""
+    return embedder.questions(everyday())
 
 
 def enough_signs(question: Question, hits: Sequence[Hit], library: Library, vectors: Vectors, elsewhere: Vectors) -> dict[str, float]:

@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlparse
 
 from sentencex import segment
 
-from corpus.text import Lang, Source, SourceText, Statement
+from corpus.text import OWN, Lang, Source, SourceText, Statement
 
 if TYPE_CHECKING:
     import httpx
@@ -170,7 +170,7 @@ def from_bytes(data: bytes, name: str, *, url: str = "", place: str = "") -> Sou
         raise Unreadable("no text was found in it")
     digest = hashlib.sha256(name.encode() + b"\0" + (url or place).encode()).hexdigest()[:12]
     return SourceText(
-        id=f"own-{digest}",
+        id=f"{OWN}{digest}",
         lang=_language(text),
         title=name,
         topic="own",

@@ -8,6 +8,8 @@ from typing import Literal
 
 Lang = Literal["en", "zh"]
 Kind = Literal["official", "established", "copy", "own"]
+# How the ids of documents of a user's own begin.
+OWN = "own-"
 
 
 @dataclass(frozen=True, slots=True)

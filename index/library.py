@@ -13,14 +13,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from corpus.markdown import topic_id
-from corpus.text import Source, SourceText, Statement
+from corpus.text import OWN, Source, SourceText, Statement
 from index.chunks import Chunk, chunks, statement_id, statement_place
 from index.embedder import Embedder
 from index.gate import Gate
@@ -185,11 +185,13 @@ class Library:
             raise LibraryError("The index is not that of the present texts. Run `hkai ingest --rebuild`.")
         self._hold(texts)
 
-    def sync(self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None) -> Changes:
+    def sync(
+        self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None, forget: Callable[[str], object] = lambda identifier: None
+    ) -> Changes:
         """Makes the index equal to `corpus` and the own documents, and reads them for searching.
 
         `progress` is called with the number of texts done and in all. An index made with another embedder is made anew. Of a document that was
-        removed or replaced nothing is left in the files of the index.
+        removed or replaced nothing is left in the files of the index; `forget` is called with its id first, so that an interrupted sync calls it again.
         """
         with self._changing, self._lock:
             if self._seen != self._stamp():
@@ -197,14 +199,17 @@ class Library:
             self._corpus = corpus
             texts = [*corpus, *self.own()]
             manifest = self._manifest()
+            now = {text.id: text.sha256 for text in texts}
+            for identifier, known_hash in (manifest.texts if manifest else {}).items():
+                if identifier.startswith(OWN) and now.get(identifier) != known_hash:
+                    forget(identifier)
             if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self.consistent():
                 manifest = Manifest(self.embedder.name, {})
                 for shelf in (self.chunks, self.statements):
                     shelf.meaning.clear()
                     shelf.words.clear()
-            wanted = {text.id: text for text in texts}
             known = manifest.texts
-            gone = [identifier for identifier in known if identifier not in wanted]
+            gone = [identifier for identifier in known if identifier not in now]
             changed = [text for text in texts if known.get(text.id) != text.sha256]
             changes = Changes(
                 added=sum(text.id not in known for text in changed),
@@ -222,16 +227,19 @@ class Library:
                 self._index(sorted(touched), changed, progress)
                 if owed:
                     self._rewrite()
-                self._write_manifest(Manifest(self.embedder.name, {text.id: text.sha256 for text in texts}))
+                self._write_manifest(Manifest(self.embedder.name, now))
             else:
                 with self._gate.alone():
                     self._hold(texts)
             return changes
 
     def add(self, documents: Iterable[SourceText]) -> None:
-        """Keeps documents of the user's own; the next `sync` indexes them."""
+        """Keeps documents of the user's own; the next `sync` indexes them. One that is held as it is stays, with its date."""
         for document in documents:
-            _write(self._document(document.id), json.dumps(asdict(document), ensure_ascii=False))
+            path = self._document(document.id)
+            held = _from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+            if held is None or held != replace(document, updated=held.updated):
+                _write(path, json.dumps(asdict(document), ensure_ascii=False))
 
     def remove(self, identifier: str) -> bool:
         """Forgets a document of the user's own, the next `sync` takes it out of the index; false if there is none of that id."""

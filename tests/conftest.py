@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser, sync_playwright
 
 from corpus.markdown import load
 from corpus.readers import from_file
@@ -166,9 +167,16 @@ def chromium() -> str:
     return os.environ.get("HKAI_TEST_CHROMIUM", "") or found or _playwrights_own()
 
 
-def _playwrights_own() -> str:
-    from playwright.sync_api import sync_playwright
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield launched
+        launched.close()
 
+
+def _playwrights_own() -> str:
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
         return path if Path(path).exists() else ""

@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
-from tests.conftest import chromium
 from tests.hkai_process import ROOT, Server, environment
 
 WRITTEN = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -65,14 +64,12 @@ def test_the_examples_in_python_run(server: Server, folder: Path, example: str) 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("example", _examples("js"), ids=_name)
-def test_the_examples_for_the_browser_run(server: Server, example: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
+def test_the_examples_for_the_browser_run(server: Server, browser: Browser, example: str) -> None:
+    with browser.new_context() as opened:
+        page = opened.new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{server.url}/healthz")
         events = page.evaluate(f"async () => {{ {example}\nreturn events; }}")
-        browser.close()
     names = [event["name"] for event in events]
     assert names[:2] == ["question", "evidence"]
     assert names[-1] == "answer"
@@ -89,4 +86,4 @@ def test_every_route_has_an_example(server: Server, folder: Path) -> None:
     paths = json.loads(_run(["curl", "-s", f"{server.url}/openapi.json"], folder))["paths"]
     told = "".join(_examples("sh"))
     for path in paths:
-        assert re.search(re.escape(ADDRESS) + re.sub(r"\\\{\w+\\\}", r"[\\w.-]+", re.escape(path)) + r"['\"? \n]", told), path
+        assert re.search(re.escape(ADDRESS) + re.sub(r"\\\{\w+\\\}", r"[\\w.$-]+", re.escape(path)) + r"['\"? \n]", told), path

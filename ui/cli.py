@@ -148,9 +148,7 @@ def ingest(
                 parts.library.add([found])
                 out.print(f"read {name}: {len(found.statements)} statements, id {found.id}", markup=False)
     for identifier in remove or []:
-        if parts.library.remove(identifier):
-            parts.conversations.forget(identifier)
-        else:
+        if not parts.library.remove(identifier):
             failed += 1
             err.print(f"There is no document {identifier}; `hkai texts --own` lists them.", markup=False)
     with bar("Indexing") as progress:

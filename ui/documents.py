@@ -9,19 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, HttpUrl, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from assistant.build import Parts, add_documents, sync_index
-from assistant.errors import BadInput, DocumentError, TooLarge
+from assistant.errors import BadInput, DocumentError, NotFound, TooLarge
 from corpus.readers import Unreadable, from_bytes, from_url, public
 from corpus.text import SourceText
-from ui.contract import ErrorModel, TextModel, TextSummary, text_model, text_summary
+from ui import examples
+from ui.contract import TextModel, TextSummary, text_model, text_summary
 from ui.jobs import Job, Jobs, Progress
-from ui.replies import refusal
+from ui.replies import refusals
 
 # What a multipart body may hold besides the file.
 ENVELOPE = 100_000
@@ -34,12 +36,13 @@ _BODY = {
             "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}},
             "application/json": {
                 "schema": {"type": "object", "required": ["url"], "properties": {"url": {"type": "string", "format": "uri"}}, "additionalProperties": False},
-                "example": {"url": "https://www.cyberport.hk/en/"},
+                "examples": examples.requests(examples.DOCUMENT_REQUESTS),
             },
         },
     }
 }
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ErrorModel, "description": "There is none with this id"}}
+_ACCEPTED = examples.reply(examples.WAITING, status=202)
+Id = Annotated[str, Path(examples=[examples.DOCUMENT["id"]])]
 
 
 class DocumentList(BaseModel):
@@ -88,20 +91,23 @@ class _Sent:
             raise DocumentError(f"{self.name or self.url} was not added: {reason}.", "Send a Markdown, text, HTML, PDF, DOCX or PPTX document.") from reason
 
 
-def router(parts: Parts, wait: Callable[[float], None]) -> APIRouter:
-    """The routes; `wait` raises `NotReady` unless the index is loaded within some seconds."""
+def router(parts: Parts, ready: Callable[[], None]) -> APIRouter:
+    """The routes; `ready` raises `NotReady` until questions are answered."""
     routes = APIRouter(prefix="/v1", tags=["documents"])
     jobs = Jobs()
     max_mb = parts.settings.max_file_mb
 
-    def own(identifier: str) -> SourceText | None:
-        found = parts.library.texts.get(identifier)
-        return found if found and found.own else None
+    def own(identifier: str) -> SourceText:
+        with parts.chain.reading() as library:
+            found = library.texts.get(identifier)
+        if found is None or not found.own:
+            raise NotFound(f"There is no document {identifier!r}.", "GET /v1/documents lists them.")
+        return found
 
-    @routes.post("/documents", status_code=202, response_model=JobModel, openapi_extra=_BODY)
+    @routes.post("/documents", status_code=202, response_model=JobModel, openapi_extra=_BODY, responses=refusals(413, 422, 503) | _ACCEPTED)
     async def add(request: Request) -> Any:
         """Adds a document: a file, or the page at a URL. The same file sent again is the same document."""
-        wait(0)
+        ready()
         sent = await _sent(request, max_mb)
 
         def work(progress: Progress) -> str:
@@ -111,28 +117,25 @@ def router(parts: Parts, wait: Callable[[float], None]) -> APIRouter:
 
         return _accepted(jobs.start("add", work))
 
-    @routes.get("/documents")
+    @routes.get("/documents", responses=refusals(422, 503) | examples.reply(examples.DOCUMENTS))
     def documents(limit: Annotated[int, Query(ge=1, le=1000)] = 100, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> DocumentList:
         """The documents that were added, without their texts."""
-        wait(0)
-        with parts.library.reading():
-            held = sorted((text for text in parts.library.texts.values() if text.own), key=lambda text: text.id)
+        ready()
+        with parts.chain.reading() as library:
+            held = sorted((text for text in library.texts.values() if text.own), key=lambda text: text.id)
         return DocumentList(documents=[text_summary(text) for text in held[offset : offset + limit]], total=len(held))
 
-    @routes.get("/documents/{identifier}", response_model=TextModel, responses=_MISSING)
-    def document(identifier: str) -> Any:
+    @routes.get("/documents/{identifier}", responses=refusals(404, 422, 503) | examples.reply(examples.DOCUMENT))
+    def document(identifier: Id) -> TextModel:
         """One document whole, with its statements."""
-        wait(0)
-        with parts.library.reading():
-            found = own(identifier)
-        return text_model(found) if found else _missing(identifier)
+        ready()
+        return text_model(own(identifier))
 
-    @routes.put("/documents/{identifier}", status_code=202, response_model=JobModel, openapi_extra=_BODY, responses=_MISSING)
-    async def put(identifier: str, request: Request) -> Any:
-        """Puts another file or page in a document's place, under its id."""
-        wait(0)
-        if not own(identifier):
-            return _missing(identifier)
+    @routes.put("/documents/{identifier}", status_code=202, response_model=JobModel, openapi_extra=_BODY, responses=refusals(404, 413, 422, 503) | _ACCEPTED)
+    async def put(identifier: Id, request: Request) -> Any:
+        """Puts another file or page in a document's place, under its id; kept answers that quoted it say that their source was deleted."""
+        ready()
+        await run_in_threadpool(own, identifier)
         sent = await _sent(request, max_mb)
 
         def work(progress: Progress) -> str:
@@ -141,30 +144,26 @@ def router(parts: Parts, wait: Callable[[float], None]) -> APIRouter:
 
         return _accepted(jobs.start("replace", work, identifier))
 
-    @routes.delete("/documents/{identifier}", status_code=202, response_model=JobModel, responses=_MISSING)
-    def delete(identifier: str) -> Any:
-        """Deletes a document: once the job is done no search and no answer holds it, and no file of the index."""
-        wait(0)
-        with parts.library.reading():
-            found = own(identifier)
-        if not found:
-            return _missing(identifier)
+    @routes.delete("/documents/{identifier}", status_code=202, response_model=JobModel, responses=refusals(404, 422, 503) | _ACCEPTED)
+    def delete(identifier: Id) -> Any:
+        """Deletes a document: once the job is done no search and no answer holds it, no kept answer either, and no file of the index."""
+        ready()
+        own(identifier)
 
         def work(progress: Progress) -> str:
             parts.library.remove(identifier)
             sync_index(parts, progress)
-            parts.conversations.forget(identifier)
             return identifier
 
         return _accepted(jobs.start("delete", work, identifier))
 
-    @routes.get("/jobs/{identifier}", response_model=JobModel, responses=_MISSING)
-    def job(identifier: str) -> Any:
+    @routes.get("/jobs/{identifier}", responses=refusals(404, 422) | examples.reply(examples.JOB))
+    def job(identifier: Annotated[str, Path(examples=[examples.JOB["id"]])]) -> JobModel:
         """How far a piece of work is."""
         found = jobs.get(identifier)
         if found is None:
             remedy = "Jobs are forgotten when their server process ends; GET /v1/documents shows what is held. Send the document again if it is not."
-            return refusal(404, "not_found", f"This server process has no job {identifier!r}.", remedy)
+            raise NotFound(f"This server process has no job {identifier!r}.", remedy)
         return _job_model(found)
 
     return routes
@@ -209,7 +208,3 @@ def _accepted(job: Job) -> JSONResponse:
 def _job_model(job: Job) -> JobModel:
     error = JobError.model_validate(job.error, from_attributes=True) if job.error else None
     return JobModel(id=job.id, kind=job.kind, status=job.status, done=job.done, total=job.total, document=job.document, error=error)
-
-
-def _missing(identifier: str) -> Response:
-    return refusal(404, "not_found", f"There is no document {identifier!r}.", "GET /v1/documents lists them.")

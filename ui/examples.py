@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,7 +58,36 @@ SEARCH: dict[str, Any] = {
 _SUMMARY = {"id": "ai-subsidy-scheme.en", "lang": "en", "title": _TITLE, "topic": "funding", "aliases": ["AISS"], "updated": "2026-07-01", "own": False}
 TEXTS: dict[str, Any] = {"texts": [{**_SUMMARY, "statements": 24}], "total": 326, "limit": 1, "offset": 0}
 TEXT: dict[str, Any] = {**_SUMMARY, "text": f"{_TITLE}\n\n\n{_QUOTE}", "text_sha256": _SHA, "statements": [{"text": _QUOTE, **_PLACE}]}
+
+DOCUMENT_REQUESTS: dict[str, Any] = {"page": {"url": "https://www.cyberport.hk/en/"}, "file": {"url": "https://portal.example/report.pdf"}}
+_OWN = {"id": "own-5f3b1c2d9e07", "lang": "en", "title": "report.pdf", "topic": "own", "aliases": [], "updated": "2026-07-01", "own": True}
+_SENTENCE = "Our laboratory in Kwun Tong opened in 2025."
+_PAGE = {"publisher": "", "title": "report.pdf", "url": "", "published": "", "kind": "own", "page": 1}
+DOCUMENTS: dict[str, Any] = {"documents": [{**_OWN, "statements": 1}], "total": 1}
+DOCUMENT: dict[str, Any] = {
+    **_OWN,
+    "text": _SENTENCE,
+    "text_sha256": hashlib.sha256(_SENTENCE.encode()).hexdigest(),
+    "statements": [{"text": _SENTENCE, "start": 0, "end": len(_SENTENCE), "as_of": "", "sources": [_PAGE]}],
+}
+WAITING: dict[str, Any] = {"id": "9f86d081884c7d65", "kind": "add", "status": "waiting", "done": 0, "total": 0, "document": "", "error": None}
+JOB: dict[str, Any] = {**WAITING, "status": "done", "done": 1, "total": 1, "document": _OWN["id"]}
+
 HEALTH: dict[str, Any] = {"status": "ok", "detail": ""}
+READY: dict[str, Any] = {
+    "status": "ok",
+    "detail": "",
+    "parts": [
+        {"name": "index", "ok": True, "needed": True, "detail": "326 texts, version 1608562b6898"},
+        {"name": "embedder", "ok": True, "needed": True, "detail": "multilingual-e5-small"},
+        {"name": "judge", "ok": True, "needed": True, "detail": "hkai-judge-1ca947a4"},
+        {"name": "database", "ok": True, "needed": False, "detail": "12 conversations"},
+    ],
+}
+METRICS = (
+    "# HELP hkai_answers_total Answers of the page and the endpoint, by status and mode.\n# TYPE hkai_answers_total counter\n"
+    'hkai_answers_total{mode="quotes",status="answered"} 7.0\n'
+)
 
 CHAT_REQUESTS: dict[str, Any] = {
     "question": {"model": "hkai", "messages": [{"role": "user", "content": "How long does the AI Subsidy Scheme run?"}]},
@@ -101,9 +131,9 @@ def requests(named: dict[str, Any]) -> dict[str, Any]:
     return {name: {"value": value} for name, value in named.items()}
 
 
-def reply(example: dict[str, Any], stream: str = "", events: Sequence[str] = ()) -> dict[int | str, dict[str, Any]]:
+def reply(example: dict[str, Any], stream: str = "", events: Sequence[str] = (), *, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """The example of a route's reply, and of its stream if it has one, whose events have these names."""
     named = {"event": {"type": "string", "enum": list(events)}} if events else {}
     event = {"type": "object", "properties": {**named, "data": {"type": "string"}}, "required": [*named, "data"]}
     streamed = {"text/event-stream": {"itemSchema": event, "example": stream}} if stream else {}
-    return {200: {"content": {"application/json": {"example": example}, **streamed}}}
+    return {status: {"content": {"application/json": {"example": example}, **streamed}}}

@@ -17,6 +17,8 @@ from assistant.errors import HkaiError, NotReady
 from assistant.settings import Settings
 from index.judge import JudgeError
 from index.meaning import MeaningError
+from ui import examples
+from ui.contract import HealthModel
 from ui.watch import Metrics
 
 OPENAI = "https://api.openai.com/v1"
@@ -124,7 +126,12 @@ def router(parts: Parts, state: Callable[[], tuple[Literal["ok", "loading", "fai
     routes = APIRouter(tags=["health"])
     checks = checks_of(parts)
 
-    @routes.get("/readyz", responses={503: {"model": ReadyModel}})
+    @routes.get("/healthz", responses=examples.reply(examples.HEALTH))
+    def healthz() -> HealthModel:
+        """Whether the process is alive."""
+        return HealthModel(status="ok")
+
+    @routes.get("/readyz", responses=examples.reply(examples.READY) | {503: {"model": ReadyModel, "description": "Still loading, or a needed part is broken"}})
     def readyz(response: Response) -> ReadyModel:
         """Whether questions are answered, and how each part is; a model that cannot be reached is named and does not count."""
         status, detail = state()
@@ -136,7 +143,7 @@ def router(parts: Parts, state: Callable[[], tuple[Literal["ok", "loading", "fai
             response.status_code = 503
         return ReadyModel(status=status, detail=detail, parts=found)
 
-    @routes.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @routes.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"example": examples.METRICS}}}})
     def prometheus() -> Response:
         """Requests, answers, times and the size of the index, for Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

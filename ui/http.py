@@ -19,24 +19,11 @@ from assistant.chain import Ask
 from assistant.records import Event
 from ui import chat_completions, contract, documents, examples, health
 from ui.guard import guard
-from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal
+from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal, refusals
 from ui.streams import CLIENT_LEFT, EventStream, last
 from ui.watch import watch
 
 EVENTS = ("question", "evidence", "token", "restart", "answer", "error")
-
-_REFUSALS = {
-    401: "No API key, or none that is known here",
-    403: "The API key may only read, or this server takes no changes",
-    404: "There is none of this id",
-    408: "The body came too slowly",
-    413: "More than 1 MB, or more than 1,000 turns",
-    422: "The request cannot be answered as it is; the message names the field",
-    429: "Too many requests; `Retry-After` says how many seconds to wait",
-    503: "Index or embedder are still loading",
-}
-# What the guard of `/v1/` may reply.
-_GUARDED = (401, 403, 408, 429)
 
 
 class Readiness:
@@ -63,7 +50,7 @@ class Readiness:
         """How far loading is, and what there is to say of it."""
         return ("ok", "") if self.ready else ("failed", self.trouble) if self.trouble else ("loading", self.step)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float = 0) -> None:
         """Returns once ready; raises `NotReady` if that fails or takes longer."""
         if not self._done.wait(seconds):
             raise errors.NotReady(f"The index is still being built ({self.step}).", "Try again in a moment.")
@@ -109,7 +96,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
 
     answered = examples.reply(examples.ANSWER, examples.ANSWER_STREAM, EVENTS)
 
-    @app.post("/v1/answer", response_model=contract.AnswerModel, responses=_refusals(413, 422, 503) | answered)
+    @app.post("/v1/answer", response_model=contract.AnswerModel, responses=refusals(413, 422, 503) | answered)
     async def answer(
         request: Request,
         body: Annotated[contract.AnswerRequest, Body(openapi_examples=examples.requests(examples.ANSWER_REQUESTS))],
@@ -117,47 +104,44 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     ) -> Any:
         """Answers a question; with `Accept: text/event-stream` as server-sent events: question, evidence, token, restart, answer, error."""
         _bounded(body.history)
-        readiness.wait(0)
+        readiness.wait()
         if "text/event-stream" in accept:
             return EventStream(_events(parts.chain.stream(body.ask())))
         answer = await last(parts.chain.stream(body.ask()), request.receive)
         return contract.answer_model(answer.data) if answer else Response(status_code=CLIENT_LEFT)
 
-    @app.post("/v1/search", responses=_refusals(413, 422, 503) | examples.reply(examples.SEARCH))
+    @app.post("/v1/search", responses=refusals(413, 422, 503) | examples.reply(examples.SEARCH))
     def search(body: Annotated[contract.SearchRequest, Body(openapi_examples=examples.requests(examples.SEARCH_REQUESTS))]) -> contract.SearchModel:
         """Finds chunks for a query."""
         _bounded(body.history)
-        readiness.wait(0)
+        readiness.wait()
         return contract.search_model(parts.chain.find(body.ask()).hits, body.k)
 
-    @app.get("/v1/texts", responses=_refusals(422, 503) | examples.reply(examples.TEXTS))
+    @app.get("/v1/texts", responses=refusals(422, 503) | examples.reply(examples.TEXTS))
     def texts(
         limit: Annotated[int, Query(ge=1, le=contract.MAX_PAGE, description="How many to list.")] = contract.MAX_PAGE,
         offset: Annotated[int, Query(ge=0, le=2**31, description="How many to leave out before them.")] = 0,
     ) -> contract.TextList:
         """The texts without their bodies, a page at a time."""
-        readiness.wait(0)
-        ordered = sorted(parts.library.texts.values(), key=lambda text: (text.own, text.topic, text.id))
+        readiness.wait()
+        with parts.chain.reading() as library:
+            ordered = sorted(library.texts.values(), key=lambda text: (text.own, text.topic, text.id))
         page = [contract.text_summary(text) for text in ordered[offset : offset + limit]]
         return contract.TextList(texts=page, total=len(ordered), limit=limit, offset=offset)
 
-    @app.get("/v1/texts/{text_id}", responses=_refusals(404, 422, 503) | examples.reply(examples.TEXT))
+    @app.get("/v1/texts/{text_id}", responses=refusals(404, 422, 503) | examples.reply(examples.TEXT))
     def text(text_id: Annotated[str, Path(examples=["ai-subsidy-scheme.en"])]) -> contract.TextModel:
         """One text whole, with its statements and their sources."""
-        readiness.wait(0)
-        found = parts.library.texts.get(text_id)
+        readiness.wait()
+        with parts.chain.reading() as library:
+            found = library.texts.get(text_id)
         if found is None:
             raise errors.NotFound(f"There is no text {text_id!r}.", "GET /v1/texts lists them.")
         return contract.text_model(found)
 
-    @app.get("/healthz", responses=examples.reply(examples.HEALTH))
-    def healthz() -> contract.HealthModel:
-        """Whether the process is alive."""
-        return contract.HealthModel(status="ok")
-
     app.include_router(health.router(parts, lambda: readiness.state, metrics))
-    app.include_router(documents.router(parts, readiness.wait), responses=_refusals(413, 422, 503))
-    app.include_router(chat_completions.router(parts.chain, lambda: readiness.wait(0)))
+    app.include_router(documents.router(parts, readiness.wait))
+    app.include_router(chat_completions.router(parts.chain, readiness.wait))
     app.router.routes.append(Refusals(app))
     return app
 
@@ -175,10 +159,6 @@ def _events(events: Iterator[Event]) -> Generator[bytes, None, None]:
     except errors.HkaiError as error:
         body = own_error(error.code, error.message, error.remedy, retryable=error.retryable)
         yield format_sse_event(event="error", data_str=json.dumps(body, ensure_ascii=False))
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": contract.ErrorModel, "description": _REFUSALS[status]} for status in (*statuses, *_GUARDED)}
 
 
 def _bounded(history: list[contract.Message]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.errors import HkaiError
+from assistant.errors import Broken, Busy, HkaiError
 
 WAITING = 8
 KEPT = 1_000
@@ -19,19 +19,6 @@ Kind = Literal["add", "replace", "delete"]
 Progress = Callable[[int, int], None]
 # Does the work, reporting its progress, and gives the id of the document.
 Work = Callable[[Progress], str]
-
-
-class Busy(HkaiError):
-    """Too much work is waiting."""
-
-    code = "busy"
-    retryable = True
-
-
-class Broken(HkaiError):
-    """The work ended in a fault of the program."""
-
-    code = "broken"
 
 
 @dataclass(slots=True)

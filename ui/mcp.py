@@ -82,7 +82,8 @@ def server(parts: Callable[[], Parts]) -> MCPServer:
         id: Annotated[str, Field(description="The `text_id` of a citation or a search result, such as `ai-subsidy-scheme.en`.")],
     ) -> contract.TextModel:
         """Read one text whole, each of its sentences with the pages that say so and as of when."""
-        found = opened().library.texts.get(id)
+        with opened().chain.reading() as library:
+            found = library.texts.get(id)
         if found is None:
             raise _in_words(NotFound(f"There is no text {id!r}.", "Take a `text_id` that `search` or `answer` gave."))
         return contract.text_model(found)

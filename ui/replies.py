@@ -14,13 +14,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant import errors
 from ui import contract
-from ui.jobs import Busy
+from ui.streams import CLIENT_LEFT
 
 REQUEST_ID = "X-Request-ID"
 # Routes that speak OpenAI's protocol, errors included.
@@ -33,11 +34,24 @@ _STATUS: dict[type[errors.HkaiError], int] = {
     errors.TooLarge: 413,
     errors.BadInput: 422,
     errors.NotReady: 503,
+    errors.Busy: 503,
     errors.StoreError: 503,
     errors.DocumentError: 422,
     errors.ModelError: 502,
-    Busy: 503,
 }
+# What each status says in the OpenAPI document.
+_SAYS = {
+    401: "No API key, or none that is known here",
+    403: "The API key may only read, or this server takes no changes",
+    404: "There is none of this id",
+    408: "The body came too slowly",
+    413: "Larger than what is taken",
+    422: "The request cannot be answered as it is; the message names the field",
+    429: "Too many requests; `Retry-After` says how many seconds to wait",
+    503: "Index or embedder are still loading, or too much work is waiting",
+}
+# What the guard of `/v1/` may reply, whatever is asked.
+_GUARDED = (401, 403, 408, 429)
 _DESCRIBED = "The routes and their fields are described at /openapi.json."
 
 
@@ -124,6 +138,11 @@ def refusal(
     return JSONResponse(body, status, {REQUEST_ID: request_id(), **(headers or {})})
 
 
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route below `/v1/` may refuse with, the guard's refusals among them, for the OpenAPI document."""
+    return {status: {"model": contract.ErrorModel, "description": _SAYS[status]} for status in (*statuses, *_GUARDED)}
+
+
 def own_error(code: str, message: str, remedy: str, *, retryable: bool) -> dict[str, Any]:
     """An error as hkai's own routes say it."""
     return contract.ErrorModel(code=code, message=message, remedy=remedy, retryable=retryable, request_id=request_id()).model_dump()
@@ -164,6 +183,10 @@ def errors_to_replies(app: FastAPI) -> None:
             return refusal(422, "bad_input", "The body cannot be read as JSON in UTF-8.", _DESCRIBED)
         code = "not_found" if error.status_code == 404 else "refused"
         return refusal(error.status_code, code, f"{error.detail}.", _DESCRIBED, headers=error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=CLIENT_LEFT)
 
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, __: Exception) -> Response:

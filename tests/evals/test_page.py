@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from assistant.chain import Chain
 from assistant.records import Turn
@@ -17,7 +17,6 @@ from evals.page import NAME, drawn, write
 from evals.results import MadeBy
 from evals.run import Result, answers
 from evals.summary import summary
-from tests.conftest import chromium
 
 HOSTILE = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">{{ 7 * 7 }}</details></body>&amp;" + "長" * 200 + "w" * 200
 MADE = MadeBy("quotes", "", "e5", "judge", "index", "settings", "", "code", "cases", 4)
@@ -111,14 +110,6 @@ def test_a_run_in_which_nothing_was_scored_has_a_report(chain: Chain) -> None:
     assert '<div class="hero">nothing scored</div>' in page
     assert "No language model is configured" in page
     assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL).lower()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -381,9 +381,34 @@ def test_of_the_document_that_another_took_the_place_of_no_byte_is_left(folder: 
     library.add([_rare()])
     library.sync(few)
     library.add([from_bytes(b"The plain observatory of Kwun Tong opened in 2031.", "rare.txt")])
-    library.sync(few)
+    told: list[str] = []
+    library.sync(few, forget=told.append)
+    assert told == [_rare().id]
     assert _holding(folder, RARE.encode()) == []
     assert _found(library, "When did the plain observatory open?")[0] == _rare().id
+
+
+def test_what_else_held_a_document_is_told_to_forget_it_and_told_again_if_that_was_interrupted(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    told: list[str] = []
+    library.add([replace(_rare(), updated="2025-01-01")])
+    library.sync(few, forget=told.append)
+    library.add([_rare()])
+    assert not library.sync(few, forget=told.append).any
+    library.sync([replace(few[0], title="Another title", text=f"{few[0].text} "), *few[1:]], forget=told.append)
+    library.sync(few[1:], forget=told.append)
+    assert told == []
+    library.remove(_rare().id)
+
+    def fails(identifier: str) -> None:
+        raise OSError(identifier)
+
+    with pytest.raises(OSError, match=_rare().id):
+        library.sync(few, forget=fails)
+    again = Library(folder, embedder)
+    for _ in range(2):
+        again.sync(few, forget=told.append)
+    assert told == [_rare().id]
 
 
 def test_questions_are_answered_while_documents_come_and_go(folder: Path, embedder: Embedder, few: Texts) -> None:

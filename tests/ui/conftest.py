@@ -7,16 +7,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from starlette.types import ASGIApp
 
 from assistant.build import Parts
-from tests.conftest import chromium
+from assistant.chain import Chain
+from assistant.conversations import Conversations
+from assistant.evidence import load_weights
+from assistant.model import ModelWriter
+from assistant.settings import Settings
+from corpus.text import SourceText
+from index.library import Library
 from tests.hkai_process import UNTIL_READY, Server, free_port
 from tests.ui.browsing import visiting
 from ui.cli import main
@@ -68,30 +77,36 @@ def own_data(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @contextmanager
-def listening(parts: Parts) -> Iterator[str]:
-    """The endpoint over `parts`, on a port of its own in this process; gives its address once it is ready."""
+def listening(library: Library, texts: tuple[SourceText, ...], *, writer: ModelWriter | None = None, **settings: Any) -> Iterator[str]:
+    """The endpoint over `library`, without the judge, on a port of its own in this process; gives its address once it is ready.
+
+    Conversations are kept in the settings' `data`, a passing folder if it is not given.
+    """
+    with TemporaryDirectory() as folder:
+        chosen = Settings(**{"data": folder, **settings})
+        chain = Chain(library, load_weights(library.embedder.name), writer=writer)
+        with closing(Conversations(chosen.data / "conversations.db")) as conversations:
+            parts = Parts(chosen, texts, library, chain, conversations)
+            readiness = Readiness(parts)
+            with running(create_app(parts, readiness)) as url:
+                readiness.wait(UNTIL_READY)
+                yield url
+
+
+@contextmanager
+def running(app: ASGIApp) -> Iterator[str]:
+    """`app` on a port of its own in this process; gives its address."""
     port = free_port()
-    readiness = Readiness(parts)
-    server = uvicorn.Server(uvicorn.Config(create_app(parts, readiness), port=port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        readiness.wait(UNTIL_READY)
         while not server.started:
-            time.sleep(0.05)
+            time.sleep(0.02)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(30)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A real Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -12,12 +12,8 @@ import httpx
 import openai
 import pytest
 
-from assistant.build import Parts
-from assistant.chain import Chain
-from assistant.evidence import load_weights
 from assistant.model import ModelWriter
 from assistant.records import Answer, Citation, MadeBy
-from assistant.settings import Settings
 from corpus.text import Source, SourceText
 from index.library import Library
 from tests.hkai_process import Server
@@ -51,7 +47,7 @@ def scripted() -> Iterator[ModelServer]:
 def writing(library: Library, texts: tuple[SourceText, ...], scripted: ModelServer) -> Iterator[str]:
     """An endpoint of this process whose model is `scripted`."""
     writer = ModelWriter("small", base_url=scripted.url, api_key="", timeout=20, total=60)
-    with listening(Parts(Settings(), texts, library, Chain(library, load_weights(library.embedder.name), writer=writer))) as url:
+    with listening(library, texts, writer=writer) as url:
         yield url
 
 

@@ -200,11 +200,11 @@ def _articles(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("which", ["one of ours", *(["other people's"] if SEEDS else [])])
-def test_the_universities_and_incubators_that_articles_name_are_found_in_them(server: Server, run: Run, own_data: Path, tmp_path: Path, which: str) -> None:
+def test_the_universities_and_incubators_that_articles_name_are_found_in_them(run: Run, own_data: Path, tmp_path: Path, which: str) -> None:
     folder = Path(SEEDS) if which == "other people's" else _articles(tmp_path)
-    done = hkai("ingest", str(folder), data=own_data, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^read ", done.stdout, re.MULTILINE)) == len(list(folder.glob("*.txt")))
+    said = run("ingest", str(folder))
+    assert said.status == 0, said.err
+    assert len(re.findall(r"^read ", said.out, re.MULTILINE)) == len(list(folder.glob("*.txt")))
     for question, names in (
         ("Which universities do the articles name?", ["HKU", "CUHK", "HKUST"]),
         ("Which incubators do the articles name?", ["Cyberport", "HKSTP|Science Park|Science and Technology Parks"]),

@@ -123,11 +123,15 @@ def test_a_document_added_through_one_is_answered_by_the_other_until_it_is_delet
     with pair.client(0) as first, pair.client(1) as second, pair.client() as proxy:
         assert second.post("/v1/answer", json=SCHEME).json()["status"] == "answered"
         identifier = _done(first, first.post("/v1/documents", files={"file": ("observatory.txt", DOCUMENT.encode())}))
+        for path in ("texts", "documents"):
+            assert second.get(f"/v1/{path}/{identifier}").status_code == 200
         for client in (second, first, proxy):
             answer = client.post("/v1/answer", json=QUESTION).json()
             assert answer["citations"][0]["text_id"] == identifier
             assert "2031" in answer["answer"]
         _done(proxy, proxy.delete(f"/v1/documents/{identifier}"))
+        for client in (first, second):
+            assert client.get(f"/v1/texts/{identifier}").status_code == 404
         for client in (first, second, proxy):
             assert "telescopes" not in client.post("/v1/answer", json=QUESTION).text
             assert client.get(f"/v1/documents/{identifier}").status_code == 404

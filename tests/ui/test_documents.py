@@ -5,6 +5,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from docx import Document
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
-from assistant.build import Parts
-from assistant.chain import Chain
+from assistant.chain import Ask, Chain
+from assistant.conversations import Conversations
 from assistant.evidence import load_weights
-from assistant.settings import Settings
+from assistant.transcripts import DELETED
 from corpus.text import SourceText
 from index.embedder import Embedder
 from index.library import Library
@@ -27,6 +28,7 @@ RARE = "Qwxyzrare"
 TEXT = f"The {RARE} observatory of Kwun Tong opened in 2031. It holds 77 telescopes, and its director is Chan Tai Man."
 QUESTION = f"In my document, when did the {RARE} observatory of Kwun Tong open?"
 SCHEME = "What does the AI Subsidy Scheme pay for?"
+OWNER = "an-unguessable-token"
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,7 @@ def held(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts: tu
 
 @pytest.fixture(scope="module")
 def http(held: Library, texts: tuple[SourceText, ...]) -> Iterator[httpx.Client]:
-    parts = Parts(Settings(data=held.folder, max_file_mb=1), texts, held, Chain(held, load_weights(held.embedder.name)))
-    with listening(parts) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+    with listening(held, texts, data=held.folder, max_file_mb=1) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -120,6 +121,32 @@ def test_after_a_delete_no_answer_no_search_and_no_file_holds_the_text(http: htt
     asked = http.post("/v1/answer", json={"question": "In my document, which colour has the lantern of Sai Kung harbour?"}).json()
     assert asked["citations"][0]["text_id"] == kept
     _done(http, http.delete(f"/v1/documents/{kept}"))
+
+
+def test_kept_answers_that_quoted_a_document_say_that_it_is_deleted_once_it_is_deleted_or_replaced(http: httpx.Client, held: Library) -> None:
+    chain = Chain(held, load_weights(held.embedder.name))
+    other = chain.ask(Ask(SCHEME))
+    with closing(Conversations(held.folder / "conversations.db")) as kept:
+        for change in ("delete", "put"):
+            identifier = _added(http, TEXT.encode(), "observatory.txt")["document"]
+            answer = chain.ask(Ask(QUESTION))
+            assert answer.citations[0].text_id == identifier
+            assert "2031" in answer.text
+            conversation = kept.start(OWNER, "When did it open?", answer).conversation.id
+            kept.append(OWNER, conversation, SCHEME, other)
+            if change == "put":
+                again = {"file": ("other.txt", b"The plain observatory opened in 2032.")}
+                assert _done(http, http.put(f"/v1/documents/{identifier}", files=again))["status"] == "done"
+            else:
+                assert _done(http, http.delete(f"/v1/documents/{identifier}"))["status"] == "done"
+            struck, untouched = (message.answer for message in kept.open(OWNER, conversation).messages)
+            assert struck
+            assert DELETED["en"] in struck.text
+            assert "2031" not in repr(struck)
+            assert identifier not in repr(struck)
+            assert untouched == other
+    assert _holding(held.folder, "telescopes") == []
+    _done(http, http.delete(f"/v1/documents/{identifier}"))
 
 
 def test_a_text_of_the_corpus_is_no_document_and_stays(http: httpx.Client) -> None:

@@ -12,10 +12,6 @@ from typing import Any
 
 import pytest
 
-from assistant.build import Parts
-from assistant.chain import Chain
-from assistant.evidence import load_weights
-from assistant.settings import Settings
 from corpus.text import SourceText
 from index.library import Library
 from tests.hkai_process import clean
@@ -34,7 +30,7 @@ CHECKS = (
 
 @pytest.fixture(scope="module")
 def address(library: Library, texts: tuple[SourceText, ...]) -> Iterator[str]:
-    with listening(Parts(Settings(), texts, library, Chain(library, load_weights(library.embedder.name)))) as url:
+    with listening(library, texts) as url:
         yield url
 
 

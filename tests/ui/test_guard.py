@@ -10,9 +10,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from assistant.build import Parts
-from assistant.chain import Chain
-from assistant.evidence import load_weights
 from assistant.settings import Settings
 from corpus.text import SourceText
 from index.library import Library
@@ -28,8 +25,7 @@ OTHERS = {"X-Forwarded-For": "203.0.113.7"}  # the server believes a proxy on th
 
 @contextmanager
 def _client(library: Library, texts: tuple[SourceText, ...], **settings: Any) -> Iterator[httpx.Client]:
-    chain = Chain(library, load_weights(library.embedder.name))
-    with listening(Parts(Settings(**settings), texts, library, chain)) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+    with listening(library, texts, **settings) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -55,6 +51,7 @@ def _refused(reply: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert reply.status_code == status, reply.text
     body: dict[str, Any] = reply.json()
     assert body["code"] == code
+    assert body["request_id"] == reply.headers["x-request-id"] != ""
     assert body["message"]
     assert body["remedy"]
     return body
@@ -65,6 +62,15 @@ def test_without_a_known_key_nothing_is_told(keyed: httpx.Client, headers: dict[
     reply = keyed.get("/v1/texts", headers=headers)
     _refused(reply, 401, "unauthorized")
     assert reply.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/models/hkai"])
+def test_on_the_routes_of_openais_protocol_the_guard_refuses_in_openais_shape(keyed: httpx.Client, path: str) -> None:
+    reply = keyed.get(path, headers={"X-Request-ID": "portal-9"})
+    assert (reply.status_code, reply.headers["x-request-id"], set(reply.json())) == (401, "portal-9", {"error"})
+    error = reply.json()["error"]
+    assert (error["type"], error["code"], error["param"]) == ("authentication_error", "unauthorized", None)
+    assert "Authorization: Bearer KEY" in error["message"]
 
 
 def test_a_key_is_taken_in_either_header(keyed: httpx.Client) -> None:
@@ -93,6 +99,8 @@ def test_who_asks_too_often_is_told_when_to_come_back(keyed: httpx.Client) -> No
 
 def test_addresses_are_counted_each_and_this_machine_is_not(here: httpx.Client) -> None:
     assert [here.get("/v1/texts", headers=OTHERS).status_code for _ in range(4)] == [200, 200, 200, 429]
+    error = here.get("/v1/models", headers=OTHERS).json()["error"]
+    assert (error["type"], error["code"]) == ("rate_limit_error", "too_many")
     assert here.get("/v1/texts", headers={"X-Forwarded-For": "203.0.113.8"}).status_code == 200
     assert [here.get("/v1/texts").status_code for _ in range(5)] == [200] * 5
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,9 @@ from pydantic import BaseModel
 
 from index.embedder import DEFAULT
 from tests.hkai_process import Server
-from ui import contract, examples
+from ui import contract, documents, examples, health
 from ui.chat_completions import Completion, ModelList
+from ui.streams import CLIENT_LEFT
 
 SCHEME = "What is the AI Subsidy Scheme?"
 
@@ -287,9 +289,13 @@ def test_the_interface_is_described(http: httpx.Client) -> None:
 def test_every_route_has_an_example_of_what_comes_back_and_of_what_is_sent(http: httpx.Client) -> None:
     for path, methods in http.get("/openapi.json").json()["paths"].items():
         for operation in methods.values():
-            assert operation["responses"]["200"]["content"]["application/json"]["example"], path
+            (success,) = (reply for status, reply in operation["responses"].items() if status.startswith("2"))
+            assert success["content"], path
+            assert all(content["example"] for content in success["content"].values()), path
             if "requestBody" in operation:
                 assert len(operation["requestBody"]["content"]["application/json"]["examples"]) >= 2, path
+            if path.startswith("/v1/"):
+                assert set(operation["responses"]) >= {"401", "403", "408", "429"} or "4XX" in operation["responses"], path
 
 
 @pytest.mark.parametrize(
@@ -308,6 +314,11 @@ def test_the_examples_of_what_is_sent_are_answered(http: httpx.Client, path: str
         (contract.TextList, examples.TEXTS),
         (contract.TextModel, examples.TEXT),
         (contract.HealthModel, examples.HEALTH),
+        (documents.DocumentList, examples.DOCUMENTS),
+        (contract.TextModel, examples.DOCUMENT),
+        (documents.JobModel, examples.WAITING),
+        (documents.JobModel, examples.JOB),
+        (health.ReadyModel, examples.READY),
         (Completion, examples.CHAT),
         (ModelList, examples.MODELS),
     ],
@@ -391,10 +402,26 @@ def test_half_a_character_is_refused_in_the_turns_before_too(http: httpx.Client,
     assert http.post(path, content=body, headers={"content-type": "application/json"}).status_code in (400, 422)
 
 
-def test_a_body_that_breaks_off_harms_nobody(http: httpx.Client, server: Server) -> None:
-    for rest in (b"", b'{"question": "Wh'):
-        with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as connection:
-            connection.sendall(b"POST /v1/answer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n" + rest)
+@pytest.mark.parametrize(
+    ("path", "kind", "rest"),
+    [
+        ("/v1/answer", "application/json", ""),
+        ("/v1/answer", "application/json", '{"question": "Wh'),
+        ("/v1/documents", "application/json", '{"url": "ht'),
+        ("/v1/documents", "multipart/form-data; boundary=x", '--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nA sen'),
+    ],
+)
+def test_a_body_that_breaks_off_harms_nobody(http: httpx.Client, server: Server, path: str, kind: str, rest: str) -> None:
+    def left() -> int:
+        return server.log.read_text(encoding="utf-8").count(f"status={CLIENT_LEFT}")
+
+    before, end = left(), time.monotonic() + 30
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: 500\r\n\r\n"
+    with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as connection:
+        connection.sendall((head + rest).encode())
+    while left() == before and time.monotonic() < end:
+        time.sleep(0.05)
+    assert left() == before + 1
     assert http.get("/healthz").status_code == 200
     assert "Traceback" not in server.log.read_text(encoding="utf-8")
 

@@ -16,11 +16,26 @@ FAILURES: dict[str, Exception] = {
     "bad-input": errors.BadInput("It is wrong.", "Mend it."),
     "not-ready": errors.NotReady("It loads.", "Wait."),
     "document": errors.DocumentError("It cannot be read.", "Send another."),
+    "busy": errors.Busy("Much is waiting.", "Wait."),
+    "broken": errors.Broken("It failed.", "Look into the log."),
+    "store": errors.StoreError("It is full.", "Make room.", retryable=True),
     "model": errors.ModelError("It is down.", "Wait.", retryable=True),
     "settings": errors.BadSettings("It is set wrongly.", "Set it rightly."),
     "unforeseen": KeyError("secret"),
 }
-STATUSES = {"not-found": 404, "too-large": 413, "bad-input": 422, "not-ready": 503, "document": 422, "model": 502, "settings": 500, "unforeseen": 500}
+STATUSES = {
+    "not-found": 404,
+    "too-large": 413,
+    "bad-input": 422,
+    "not-ready": 503,
+    "document": 422,
+    "model": 502,
+    "settings": 500,
+    "unforeseen": 500,
+    "busy": 503,
+    "broken": 500,
+    "store": 503,
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +65,7 @@ def test_every_error_has_its_status_and_says_what_to_do(client: TestClient, name
     assert body["request_id"] == reply.headers["x-request-id"] == "mine"
     assert body["message"]
     assert body["remedy"]
-    assert body["retryable"] == (name in ("not-ready", "model"))
+    assert body["retryable"] == (name in ("not-ready", "model", "busy", "store"))
     assert "secret" not in reply.text
 
 

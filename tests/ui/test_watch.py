@@ -8,11 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from assistant.build import Parts
-from assistant.chain import Chain
-from assistant.evidence import load_weights
 from assistant.model import ModelWriter
-from assistant.settings import Settings
 from corpus.text import SourceText
 from index.library import Library
 from tests.hkai_process import Server
@@ -25,10 +21,9 @@ UNKNOWN = "What is the best pizza in Naples?"
 @pytest.fixture(scope="module")
 def http(library: Library, texts: tuple[SourceText, ...]) -> Iterator[httpx.Client]:
     """An endpoint whose model's server is away."""
-    settings = Settings(model="small", openai_base_url="http://127.0.0.1:1/v1")
+    settings = {"model": "small", "openai_base_url": "http://127.0.0.1:1/v1"}
     writer = ModelWriter("small", base_url="http://127.0.0.1:1/v1", api_key="", timeout=5, total=5)
-    chain = Chain(library, load_weights(library.embedder.name), writer=writer)
-    with listening(Parts(settings, texts, library, chain)) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+    with listening(library, texts, writer=writer, **settings) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -71,17 +66,17 @@ def test_what_is_asked_for_makes_no_new_series(http: httpx.Client) -> None:
     assert not any(character.isdigit() for route in routes for character in route.removeprefix("/v1"))
 
 
-def test_a_request_keeps_the_id_that_it_brings_and_gets_one_otherwise(http: httpx.Client) -> None:
-    assert http.get("/v1/texts", headers={"X-Request-ID": "portal-7"}).headers["x-request-id"] == "portal-7"
-    assert http.get("/v1/texts").headers["x-request-id"] != http.get("/v1/texts").headers["x-request-id"]
-
-
 def test_every_part_is_named_and_a_model_that_is_away_does_not_count(http: httpx.Client) -> None:
     reply = http.get("/readyz")
     body = reply.json()
     assert (reply.status_code, body["status"]) == (200, "ok")
     parts = {part["name"]: part for part in body["parts"]}
-    assert [(name, part["ok"], part["needed"]) for name, part in parts.items()] == [("index", True, True), ("embedder", True, True), ("model", False, False)]
+    assert [(name, part["ok"], part["needed"]) for name, part in parts.items()] == [
+        ("index", True, True),
+        ("embedder", True, True),
+        ("database", True, False),
+        ("model", False, False),
+    ]
     assert "cannot be reached" in parts["model"]["detail"]
 
 
