@@ -293,10 +293,12 @@ class Library:
 
     def _take_up(self) -> None:
         """Holds what another process left in the folder, as far as its index is that of these texts."""
-        stamp = self._stamp()
-        if stamp == self._seen or not self._changing.acquire(blocking=False):
+        if self._stamp() == self._seen or not self._changing.acquire(blocking=False):
             return
         try:
+            stamp = self._stamp()
+            if stamp == self._seen:  # this process changed it itself, while that was asked
+                return
             self._reopen()
             manifest = self._manifest()
             known = manifest.texts if manifest and manifest.embedder == self.embedder.name else {}

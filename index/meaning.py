@@ -56,20 +56,19 @@ def scrub(folder: Path) -> None:
             for left in folder.iterdir():
                 if left.is_dir() and left.name not in used:
                     shutil.rmtree(left)
-                elif left.is_dir():
-                    _blank_spare(left)
             database.execute("VACUUM")
+        _blank(folder)
     except (sqlite3.Error, OSError) as error:
         raise MeaningError(f"What was deleted could not be emptied from {folder} ({error}). Run `hkai ingest --rebuild`.") from error
 
 
-def _blank_spare(segment: Path) -> None:
-    """Zeros the room for vectors to come: Chroma writes it as it lay in memory, which may be what was deleted."""
-    header, vectors = segment / "header.bin", segment / "data_level0.bin"
-    if header.exists() and vectors.exists():
+def _blank(folder: Path) -> None:
+    """Zeros the room for vectors to come in an embedded Chroma's folder: Chroma writes it as it lay in memory, which may be what was deleted."""
+    for header in folder.glob("*/header.bin"):
+        vectors = header.with_name("data_level0.bin")
         # hnswlib's header: a version of 4 bytes, then an offset, the room, the entries and the bytes of one, 8 bytes each.
         _, _, _, entries, size = struct.unpack_from("<i4Q", header.read_bytes())
-        spare = vectors.stat().st_size - entries * size
+        spare = vectors.stat().st_size - entries * size if vectors.exists() else 0
         if spare > 0:
             with vectors.open("r+b") as file:
                 file.seek(entries * size)
