@@ -160,6 +160,9 @@ def test_a_key_is_made_and_only_its_hash_is_in_the_entry(run: Run) -> None:
     assert run("key", "no spaces").status == 2
 
 
-@pytest.mark.parametrize(("host", "keys", "closed"), [("127.0.0.1", "", False), ("::1", "", False), ("0.0.0.0", "", True), ("0.0.0.0", READ_ENTRY, False)])
+@pytest.mark.parametrize(
+    ("host", "keys", "closed"),
+    [("127.0.0.1", "", False), ("::1", "", False), ("0.0.0.0", "", True), pytest.param("0.0.0.0", READ_ENTRY, False, id="with-a-key")],
+)
 def test_changes_are_closed_where_others_reach_in_and_nobody_is_known(host: str, keys: str, closed: bool) -> None:
     assert closed_to_writes(Settings(host=host, api_keys=keys)) == closed
