@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,8 @@ def _with_tools(data: Path, use: Callable[[Client], Awaitable[T]]) -> T:
         async with Client(process, read_timeout_seconds=240) as client:
             return await use(client)
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as apart:  # a browser of another test may have a loop running in this thread
+        return apart.submit(lambda: asyncio.run(run())).result()
 
 
 def test_an_assistant_can_search_answer_and_read_through_the_tools(server: Server) -> None:
