@@ -170,7 +170,7 @@ def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, Contents]]:
             yield archive, _contents(archive)
     except zipfile.BadZipFile as error:
         _refuse(f"it is cut short, or no backup at all: {error}", error)
-    except (zlib.error, EOFError, NotImplementedError) as error:
+    except (zlib.error, EOFError, NotImplementedError) as error:  # zipfile's, for data that do not unpack, end early, or are packed in a way it does not know
         _refuse(f"it is damaged: {error}", error)
     except (ValidationError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         _refuse(f"what it holds is not what hkai keeps: {str(error).splitlines()[0]}", error)

@@ -26,7 +26,7 @@ from assistant.records import Evidence, Question, Turn
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import httpx2
 
@@ -155,13 +155,13 @@ class ModelWriter:
         if not finish:
             raise self._failed("the reply broke off")
 
-    def stream(self, sent: Prompt, timeout: float, opened: list[httpx2.Response]) -> Iterator[Chunk]:
-        """The chunks of one call; its connection is in `opened` once it is answered, and closed at the end."""
+    def stream(self, sent: Prompt, timeout: float, opened: Callable[[httpx2.Response], None]) -> Iterator[Chunk]:
+        """The chunks of one call; `opened` is told of its connection once it is answered, and it is closed at the end."""
         import openai
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
 
-        hooks = {"response": [opened.append]}
+        hooks = {"response": [opened]}
         with openai.DefaultHttpxClient(verify=self._verify or True, event_hooks=hooks, trust_env=not self._local) as http:
             chat = ChatOpenAI(
                 model=self.name,
@@ -223,7 +223,7 @@ class _Call:
 
     def __init__(self, writer: ModelWriter, sent: Prompt, timeout: float) -> None:
         self._chunks: queue.Queue[Chunk | Exception | None] = queue.Queue(maxsize=1_000)
-        self._opened: list[httpx2.Response] = []
+        self._responses: list[httpx2.Response] = []
         self._over = threading.Event()
         threading.Thread(target=self._run, args=(writer, sent, timeout), name="model", daemon=True).start()
 
@@ -240,10 +240,13 @@ class _Call:
     def give_up(self) -> None:
         """Ends the call and its connection; nothing to do if it is at its end."""
         self._over.set()
-        for response in self._opened:
-            connection = response.extensions["network_stream"].get_extra_info("socket")
-            with suppress(OSError):  # it is closed already
-                connection.shutdown(socket.SHUT_RDWR)
+        for response in self._responses:
+            _hang_up(response)
+
+    def _opened(self, response: httpx2.Response) -> None:
+        self._responses.append(response)
+        if self._over.is_set():  # given up before the endpoint answered
+            _hang_up(response)
 
     def _run(self, writer: ModelWriter, sent: Prompt, timeout: float) -> None:
         last: Exception | None = ConnectionError("the call ended without an outcome")
@@ -264,6 +267,12 @@ class _Call:
             with suppress(queue.Full):
                 self._chunks.put(chunk, timeout=0.1)
                 return
+
+
+def _hang_up(response: httpx2.Response) -> None:
+    connection = response.extensions["network_stream"].get_extra_info("socket")
+    with suppress(OSError):  # it is closed already
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _unreadable() -> tuple[type[Exception], ...]:

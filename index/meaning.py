@@ -163,7 +163,7 @@ class Meaning:
 def _answering() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # as for `connect`
+    except Exception as error:  # Chroma passes on what its layers raise: SQLite's errors, those of its Rust part, those of HTTP
         raise MeaningError(f"Chroma does not answer ({error}). Is its server running, or its folder damaged?") from error
 
 

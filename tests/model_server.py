@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,16 +22,18 @@ class Reply:
     `cut` ends the connection after the pieces without saying that they are all; `plain` sends the stream without saying how long it is, so that
     its end is only the end of the connection; `hang` sends nothing more until the server is closed, `drip` sends signs of life that are no
     tokens until then, `mute` not even a status; `body` stands in for the whole stream, of the type `content`; `finish` is the reason that is
-    given at the end. `headers` come with a refusal.
+    given at the end. `headers` come with a refusal; those of a stream take `slow` seconds,
+    one by one.
     """
 
-    pieces: Sequence[str] | Callable[[dict[str, Any]], Sequence[str]] = ()
+    pieces: Iterable[str] | Callable[[dict[str, Any]], Iterable[str]] = ()
     status: int = 200
     cut: bool = False
     plain: bool = False
     hang: bool = False
     drip: bool = False
     mute: bool = False
+    slow: float = 0
     body: bytes | None = None
     content: str = "text/event-stream"
     finish: str = "stop"
@@ -106,6 +108,11 @@ class ModelServer:
                     return
                 self._plain = reply.plain
                 self.send_response(200)
+                until = time.monotonic() + reply.slow
+                while time.monotonic() < until:
+                    self.send_header("x-alive", "yes")
+                    self.flush_headers()
+                    time.sleep(0.01)
                 self.send_header("content-type", reply.content)
                 if not reply.plain:
                     self.send_header("transfer-encoding", "chunked")

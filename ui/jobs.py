@@ -76,6 +76,6 @@ class Jobs:
                 job.status = "done"
             except HkaiError as error:
                 job.error, job.status = error, "failed"
-            except Exception as error:  # noqa: BLE001  # the outermost edge of this thread: the next job must run
+            except Exception as error:  # noqa: BLE001  # the outermost edge of this thread: whatever it is, its job says so and the next one runs
                 job.error = Broken(f"It failed ({type(error).__name__}: {error}).", "Try again; if it fails again, `hkai doctor` may say why.")
                 job.status = "failed"

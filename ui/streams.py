@@ -78,7 +78,7 @@ async def _plain_errors() -> AsyncIterator[TaskGroup]:
     try:
         async with anyio.create_task_group() as group:
             yield group
-    except ExceptionGroup as errors:
+    except ExceptionGroup as errors:  # anyio raises nothing else, also for one error
         if len(errors.exceptions) > 1:
             raise
         raise errors.exceptions[0] from errors.exceptions[0].__cause__

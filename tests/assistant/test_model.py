@@ -198,14 +198,15 @@ def test_who_stops_reading_ends_the_call(scripted: ModelServer, evidence: tuple[
 
 
 def test_failures_leave_no_thread_and_no_connection_behind(scripted: ModelServer, evidence: tuple[Evidence, ...]) -> None:
-    replies = [Reply(["The scheme "], hang=True), Reply(drip=True), Reply(mute=True), Reply(["The scheme "], cut=True), Reply(status=401)]
+    given_up_first = Reply(drip=True, slow=0.2)
+    replies = [Reply(["The scheme "], hang=True), Reply(drip=True), given_up_first, Reply(mute=True), Reply(["The scheme "], cut=True), Reply(status=401)]
     writer = ModelWriter("small", base_url=scripted.url, api_key="", timeout=0.05, total=5, circuit=Circuit(failures=1_000))
     scripted.script(Reply(["Well."]))
     list(_writer(scripted).write(QUESTION, evidence))
     process = psutil.Process()
     _settles(lambda: not scripted.connected)
     opened = process.num_fds()
-    for at in range(50):
+    for at in range(60):
         scripted.script(replies[at % len(replies)])
         with pytest.raises(ModelError):
             list(writer.write(QUESTION, evidence))

@@ -236,7 +236,7 @@ def test_the_model_is_let_go_when_the_client_leaves(writing: str, scripted: Mode
         finally:
             let_go.set()
 
-    scripted.script(Reply(endless))  # type: ignore[arg-type]
+    scripted.script(Reply(endless))
     question = {"question": SCHEME} if path == "/v1/answer" else {"messages": [{"role": "user", "content": SCHEME}]}
     sent = json.dumps(question | body).encode()
     address = urlsplit(writing)
