@@ -78,10 +78,17 @@ def serve_floor(port: int) -> None:
     uvicorn.run(Starlette(routes=routes), port=port, log_level="warning", access_log=False)
 
 
-def measure(questions: Sequence[str], *, seconds: float = 10, rounds: int = 3, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Served]:
-    """Measures hkai and its floor by turns, without the judge and with it; raises `LoadError`."""
+def measure(
+    questions: Sequence[str],
+    *,
+    seconds: float = 10,
+    rounds: int = 3,
+    judges: Sequence[str] = ("off", "on"),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Served]:
+    """Measures hkai and its floor by turns, with each of the `judges` as HKAI_JUDGE; raises `LoadError`."""
     found = []
-    for number, judge in enumerate(("off", "on")):
+    for number, judge in enumerate(judges):
         with _serving(FLOOR, judge) as floor, _serving(HKAI, judge) as hkai:
             for url in (floor, hkai):
                 _round(url, questions, seconds / 4)
@@ -92,7 +99,7 @@ def measure(questions: Sequence[str], *, seconds: float = 10, rounds: int = 3, p
                     rate, lost = _round(url, questions, seconds)
                     of.append(rate)
                     failed += lost
-                progress(number * rounds + at + 1, 2 * rounds)
+                progress(number * rounds + at + 1, len(judges) * rounds)
             name = "with the judge" if judge == "on" else "without the judge"
             found.append(Served(name, statistics.median(rates[floor]), statistics.median(rates[hkai]), failed))
     return found

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -20,7 +20,7 @@ from corpus.text import SourceText
 from index.embedder import Embedder
 from index.judge import Judge
 from index.library import Library
-from tests.hkai_process import ROOT, UNTIL_READY, Server, clean, serving
+from tests.hkai_process import ROOT, UNTIL_READY, Server, clean, copied, hkai, serving
 from tests.postgres import Postgres, postgres_binary, postgres_server
 
 TEXTS = ROOT / "tests" / "texts"
@@ -80,10 +80,18 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the default model's folder is made, once a session, or once for all sessions where HKAI_TEST_CACHE names a folder."""
-    kept = os.environ.get("HKAI_TEST_CACHE", "")
-    return Path(kept).absolute() if kept else tmp_path_factory.mktemp("models")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session that its processes share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models(shared: Path) -> Path:
+    """Where the default model's folder is made, once a session."""
+    return shared / "data" / "models"
 
 
 @pytest.fixture(scope="session")
@@ -121,31 +129,24 @@ def library(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts:
 
 
 @pytest.fixture(scope="session")
-def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`hkai serve`, which indexes the whole corpus once for all tests that need it; asked what it says before it is ready."""
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        server.wait("/healthz", 120)
-        with httpx.Client(base_url=server.url, trust_env=False) as client:
-            for path in ("/healthz", "/readyz", "/v1/texts"):
-                server.at_first[path] = client.get(path)
-            server.at_first["/v1/answer"] = client.post("/v1/answer", json={"question": "What is Cyberport?"})
-            asked = {"messages": [{"role": "user", "content": "What is Cyberport?"}]}
-            server.at_first["/v1/chat/completions"] = client.post("/v1/chat/completions", json=asked)
-        yield server
+def indexed(shared: Path) -> Path:
+    """A data folder with the index of the whole corpus, made once a session; only to be copied."""
+    with FileLock(shared / "indexed.lock"):
+        if not (shared / "indexed").exists():
+            done = hkai("ingest", "--rebuild", data=shared / "data", cwd=shared)
+            assert done.returncode == 0, done.stderr
+            (shared / "indexed").touch()
+    return shared / "data"
 
 
 @pytest.fixture(scope="session")
-def server(starting: Server) -> Server:
-    """The same server, ready to answer."""
-    starting.wait("/readyz", UNTIL_READY)
-    return starting
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _start_early(request: pytest.FixtureRequest) -> None:
-    """The server indexes while the tests that do not need it run."""
-    if any("server" in getattr(item, "fixturenames", ()) and "starting" in item.fixturenames for item in request.session.items):
-        request.getfixturevalue("starting")
+def server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`hkai serve` on the whole corpus, ready to answer."""
+    folder = tmp_path_factory.mktemp("server")
+    copied(indexed, folder)
+    with serving(folder) as running:
+        running.wait("/readyz", UNTIL_READY)
+        yield running
 
 
 # The database

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -49,13 +49,12 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """A running `hkai serve`; `at_first` is what it answered before it was ready, status and body by path."""
+    """A running `hkai serve`."""
 
     url: str
     data: Path
     log: Path
     process: subprocess.Popen[bytes]
-    at_first: dict[str, httpx.Response] = field(default_factory=dict)
 
     def wait(self, path: str, seconds: float) -> None:
         """Returns when `path` is answered with 200."""
@@ -72,15 +71,17 @@ class Server:
         raise AssertionError(f"{path} was not answered with 200 within {seconds:g} s: {self.log.read_text(encoding='utf-8')[-3000:]}")
 
 
+def copied(data: Path, folder: Path) -> Path:
+    """A copy of a data folder in `folder`, to be changed; the model in it, which is not, is linked."""
+    ignored = shutil.ignore_patterns("models", "*.lock", "conversations.db*")
+    shutil.copytree(data, folder / "data", ignore=ignored)
+    (folder / "data" / "models").symlink_to((data / "models").resolve())
+    return folder / "data"
+
+
 @contextmanager
 def serving(folder: Path, **more: str) -> Iterator[Server]:
-    """A server on a new index in `folder`, just started.
-
-    `HKAI_TEST_DATA` names a folder with an index made before; a copy of it is brought up to date, which saves minutes.
-    """
-    made_before = os.environ.get("HKAI_TEST_DATA", "")
-    if made_before:
-        shutil.copytree(made_before, folder / "data")
+    """A server on the data in `folder`, or on a new index there, just started."""
     port = free_port()
     log = folder / "server.log"
     with log.open("wb") as file:

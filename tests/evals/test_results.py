@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from evals.cases import Case
 from evals.results import RESULTS, RUN, SUMMARY, Kept, MadeBy, kept, made_by, read
 from evals.run import Result, each
 from evals.summary import Summary
-from tests.hkai_process import ROOT, Server, environment
+from tests.hkai_process import environment
 
 ASKED = "What share of computing power does the AI Subsidy Scheme pay for?"
 CASES = [Case(f"rate-{at}", "single", "en", "dev", ASKED, True, required=(("70%",),), right=("aiss-subsidy-rate",)) for at in range(4)]
@@ -194,37 +193,3 @@ while True:
             assert isinstance(folder, Kept)
             assert counted <= len(folder.done) <= counted + 1
             counted = len(folder.done)
-
-
-def test_a_killed_command_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
-    sets = ROOT / "evals" / "sets" / "injection.jsonl"
-    command = [sys.executable, "-c", "from ui.cli import main; main()", "eval", "answers", str(sets), "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(command, env=environment(server.data), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    file = tmp_path / "run" / RESULTS
-    end = time.monotonic() + 300
-    while not (file.exists() and file.read_bytes().count(b"\n") >= 5):
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    asked = [result.case.id for result in read(tmp_path / "run").results]
-    total = len(sets.read_text(encoding="utf-8").splitlines())
-    assert 5 <= len(asked) < total
-    assert not (tmp_path / "run" / SUMMARY).exists()
-    before = {result.case.id: result.milliseconds for result in read(tmp_path / "run").results}
-
-    other = subprocess.run(command, env=environment(server.data, HKAI_JUDGE="off"), cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-    assert other.returncode == 1
-    assert "made otherwise" in other.stderr
-    assert "give another folder" in other.stderr
-
-    done = subprocess.run(command, env=environment(server.data), cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"{len(asked)} of {total} cases were asked before" in done.stderr
-    assert "% right" in done.stderr
-    results = read(tmp_path / "run").results
-    assert len(results) == total
-    assert {result.case.id: result.milliseconds for result in results if result.case.id in before} == before
-    assert json.loads((tmp_path / "run" / SUMMARY).read_text(encoding="utf-8"))["total"]["cases"] == total
-    assert (tmp_path / "run" / "report.html").stat().st_size > 10_000

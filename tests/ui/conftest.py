@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 import time
@@ -26,8 +25,9 @@ from assistant.model import ModelWriter
 from assistant.settings import Settings
 from corpus.text import SourceText
 from index.library import Library
-from tests.hkai_process import UNTIL_READY, Server, free_port
+from tests.hkai_process import UNTIL_READY, Server, copied, free_port
 from tests.ui.browsing import visiting
+from ui.chat.page import mount
 from ui.cli import main
 from ui.http import Readiness, create_app
 
@@ -61,24 +61,23 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.fixture
-def data(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the server, as `HKAI_DATA`; only to be read."""
-    monkeypatch.setenv("HKAI_DATA", str(server.data))
-    return server.data
+def data(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the index of the whole corpus, as `HKAI_DATA`; only to be read."""
+    monkeypatch.setenv("HKAI_DATA", str(indexed))
+    return indexed
 
 
 @pytest.fixture
-def own_data(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_data(indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, to be changed."""
-    shutil.copytree(server.data, tmp_path / "data", ignore=shutil.ignore_patterns("models", "*.lock"))
-    (tmp_path / "data" / "models").symlink_to(server.data / "models")
-    monkeypatch.setenv("HKAI_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
+    data = copied(indexed, tmp_path)
+    monkeypatch.setenv("HKAI_DATA", str(data))
+    return data
 
 
 @contextmanager
-def listening(library: Library, texts: tuple[SourceText, ...], *, writer: ModelWriter | None = None, **settings: Any) -> Iterator[str]:
-    """The endpoint over `library`, without the judge, on a port of its own in this process; gives its address once it is ready.
+def listening(library: Library, texts: tuple[SourceText, ...], *, writer: ModelWriter | None = None, page: bool = False, **settings: Any) -> Iterator[str]:
+    """The endpoint over `library`, and the page if asked for, without the judge, on a port of its own in this process; gives its address once it is ready.
 
     Conversations are kept in the settings' `data`, a passing folder if it is not given.
     """
@@ -88,7 +87,11 @@ def listening(library: Library, texts: tuple[SourceText, ...], *, writer: ModelW
         with closing(Conversations(chosen.data / "conversations.db")) as conversations:
             parts = Parts(chosen, texts, library, chain, conversations)
             readiness = Readiness(parts)
-            with running(create_app(parts, readiness)) as url:
+            app = create_app(parts, readiness)
+            if page:
+                conversations.prepare()
+                mount(app, parts, readiness)
+            with running(app) as url:
                 readiness.wait(UNTIL_READY)
                 yield url
 

@@ -311,9 +311,3 @@ def test_wrong_methods_and_broken_bodies_get_openais_error_too(http: httpx.Clien
         assert reply.status_code == status
         assert set(reply.json()) == {"error"}
         assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
-
-
-def test_before_it_is_ready_it_says_so(server: Server) -> None:
-    reply = server.at_first["/v1/chat/completions"]
-    assert reply.status_code == 503
-    assert reply.json()["error"]["type"] == "server_error"

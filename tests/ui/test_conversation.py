@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.hkai_process import Server, serving
+from assistant.model import ModelWriter
+from corpus.text import SourceText
+from index.library import Library
+from tests.hkai_process import Server
 from tests.model_server import ModelServer, Reply, first_two
 from tests.model_server import model_server as running
 from tests.ui.browsing import PHONE, QUESTION, answered, arrived, ask, visiting
+from tests.ui.conftest import listening
 from ui.chat.phrases import PHRASES, dated
 
 pytestmark = pytest.mark.browser
@@ -233,8 +238,8 @@ def test_a_chinese_question_is_answered_in_chinese_on_a_phone(browser: Browser, 
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_an_answer_that_is_written_can_be_stopped_and_asked_again(browser: Browser, model_server: ModelServer, model_site: Server) -> None:
-    with visiting(browser, model_site.url) as page:
+def test_an_answer_that_is_written_can_be_stopped_and_asked_again(browser: Browser, model_server: ModelServer, model_site: str) -> None:
+    with visiting(browser, model_site) as page:
         expect(page.locator(".welcome .mode")).to_contain_text("written by a-model")
         model_server.script(Reply(["The AI Subsidy Scheme pays "], hang=True))
         ask(page, QUESTION)
@@ -250,9 +255,9 @@ def test_an_answer_that_is_written_can_be_stopped_and_asked_again(browser: Brows
 
 
 def test_a_sentence_that_its_source_does_not_bear_out_is_shown_as_left_out_with_the_reason(
-    browser: Browser, model_server: ModelServer, model_site: Server
+    browser: Browser, model_server: ModelServer, model_site: str
 ) -> None:
-    with visiting(browser, model_site.url, locale="zh-HK") as page:
+    with visiting(browser, model_site, locale="zh-HK") as page:
         model_server.script(Reply(lambda request: [*first_two(request), " The scheme is worth HK$77 trillion. [1]"]))
         ask(page, QUESTION)
         note = answered(page).locator("details.note")
@@ -261,8 +266,8 @@ def test_a_sentence_that_its_source_does_not_bear_out_is_shown_as_left_out_with_
         expect(note).to_contain_text("不見於所引出處")
 
 
-def test_a_model_that_is_down_is_said_in_words_and_the_answer_is_quoted(browser: Browser, model_server: ModelServer, model_site: Server) -> None:
-    with visiting(browser, model_site.url) as page:
+def test_a_model_that_is_down_is_said_in_words_and_the_answer_is_quoted(browser: Browser, model_server: ModelServer, model_site: str) -> None:
+    with visiting(browser, model_site) as page:
         model_server.script(Reply(status=500))
         ask(page, QUESTION)
         exchange = answered(page)
@@ -277,8 +282,8 @@ def model_server() -> ModelServer:
 
 
 @pytest.fixture(scope="module")
-def model_site(server: Server, model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server that has a model."""
-    with serving(tmp_path_factory.mktemp("model"), HKAI_MODEL="a-model", OPENAI_BASE_URL=model_server.url, OPENAI_API_KEY="x") as site:
-        site.wait("/readyz", 600)
-        yield site
+def model_site(library: Library, texts: tuple[SourceText, ...], model_server: ModelServer) -> Iterator[str]:
+    """The address of a server that has a model."""
+    writer = ModelWriter("a-model", base_url=model_server.url, api_key="x", timeout=20, total=60)
+    with listening(library, texts, writer=writer, page=True) as url:
+        yield url

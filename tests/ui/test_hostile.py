@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.hkai_process import Server, serving
+from corpus.text import SourceText
+from index.embedder import Embedder
+from index.library import Library
 from tests.ui.browsing import answered, arrived, ask, visiting
+from tests.ui.conftest import listening
 
 pytestmark = pytest.mark.browser
 
@@ -33,8 +37,17 @@ def test_there_are_fifty() -> None:
     assert len(set(HOSTILE)) == 50
 
 
-def test_nothing_in_a_question_or_a_title_runs_and_all_is_shown_as_text(browser: Browser, server: Server) -> None:
-    with visiting(browser, server.url) as page:
+@pytest.fixture(scope="module")
+def site(embedder: Embedder, texts: tuple[SourceText, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of one's own, to which documents are added."""
+    own = Library(tmp_path_factory.mktemp("own"), embedder)
+    own.sync(texts)
+    with listening(own, texts, page=True) as url:
+        yield url
+
+
+def test_nothing_in_a_question_or_a_title_runs_and_all_is_shown_as_text(browser: Browser, site: str) -> None:
+    with visiting(browser, site) as page:
         for number, string in enumerate(HOSTILE, 1):
             ask(page, string)
             asked = answered(page, 1).locator(".asked")
@@ -53,22 +66,20 @@ def test_nothing_in_a_question_or_a_title_runs_and_all_is_shown_as_text(browser:
         assert page.title() == "hkai"
 
 
-def test_nothing_in_a_document_or_its_name_runs(browser: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+def test_nothing_in_a_document_or_its_name_runs(browser: Browser, site: str, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
     lines = [f"The zebra fund number {number} pays for {string.splitlines()[0]} in 2025." for number, string in enumerate(HOSTILE)]
     (folder / f"<img src=x onerror={RUN.replace('/', '')}>.txt").write_text("\n\n".join(lines), encoding="utf-8")
-    with serving(tmp_path_factory.mktemp("hostile")) as site:
-        site.wait("/readyz", 600)
-        with visiting(browser, site.url, "/library") as page:
-            page.locator("#add input[type=file]").set_input_files([str(file) for file in folder.iterdir()])
-            expect(page.locator(".own li")).to_have_count(1)
-            page.locator(".own li a").click()
-            expect(page.locator(".text li").nth(40)).to_be_visible()
-            assert page.locator(":is(#text, #own) :is(img, script, iframe, object, embed, math, style, input, b)").count() == 0
-            page.goto(site.url)
-            page.locator("#scope label").nth(2).click()
-            ask(page, "What does the zebra fund number 0 pay for?")
-            expect(answered(page).locator("a.cite").first).to_be_visible()
-            assert page.locator(":is(#live, #side) :is(img, script, iframe, object, embed, math, style)").count() == 0
-            assert page.evaluate("window.ran") is None
+    with visiting(browser, site, "/library") as page:
+        page.locator("#add input[type=file]").set_input_files([str(file) for file in folder.iterdir()])
+        expect(page.locator(".own li")).to_have_count(1)
+        page.locator(".own li a").click()
+        expect(page.locator(".text li").nth(40)).to_be_visible()
+        assert page.locator(":is(#text, #own) :is(img, script, iframe, object, embed, math, style, input, b)").count() == 0
+        page.goto(site)
+        page.locator("#scope label").nth(2).click()
+        ask(page, "What does the zebra fund number 0 pay for?")
+        expect(answered(page).locator("a.cite").first).to_be_visible()
+        assert page.locator(":is(#live, #side) :is(img, script, iframe, object, embed, math, style)").count() == 0
+        assert page.evaluate("window.ran") is None

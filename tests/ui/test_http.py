@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from index.embedder import DEFAULT
-from tests.hkai_process import Server
+from tests.hkai_process import Server, serving
 from ui import contract, documents, examples, health
 from ui.chat_completions import Completion, ModelList
 from ui.streams import CLIENT_LEFT
@@ -266,13 +267,17 @@ def test_a_wrong_page_is_refused_by_the_name_of_its_field(http: httpx.Client, fi
 # The state of the server
 
 
-def test_before_it_is_ready_it_lives_and_says_so(server: Server) -> None:
-    at_first = server.at_first
-    assert (at_first["/healthz"].status_code, at_first["/healthz"].json()["status"]) == (200, "ok")
-    assert (at_first["/readyz"].status_code, at_first["/readyz"].json()["status"]) == (503, "loading")
-    for path in ("/v1/answer", "/v1/texts"):
-        assert "still being built" in _refused(at_first[path], 503, "not_ready")
-        assert at_first[path].json()["retryable"]
+def test_before_it_is_ready_it_lives_and_says_so(tmp_path: Path) -> None:
+    with serving(tmp_path) as starting, httpx.Client(base_url=starting.url, timeout=30, trust_env=False) as client:
+        starting.wait("/healthz", 120)
+        ready = client.get("/readyz")
+        asked = client.post("/v1/answer", json={"question": "What is Cyberport?"})
+        chatted = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "What is Cyberport?"}]})
+        assert client.get("/healthz").json()["status"] == "ok"
+    assert (ready.status_code, ready.json()["status"]) == (503, "loading")
+    assert "still being built" in _refused(asked, 503, "not_ready")
+    assert asked.json()["retryable"]
+    assert (chatted.status_code, chatted.json()["error"]["type"]) == (503, "server_error")
 
 
 def test_once_it_is_ready_it_says_so(http: httpx.Client) -> None:

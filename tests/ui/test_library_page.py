@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,8 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.hkai_process import ROOT, Server, serving
+from corpus.text import SourceText
+from index.embedder import Embedder
+from index.library import Library
+from tests.hkai_process import ROOT, Server
 from tests.ui.browsing import answered, ask, visiting
+from tests.ui.conftest import listening
 from ui.chat.page_phrases import PAGE_PHRASES, refusal
 from ui.chat.phrases import PHRASES
 
@@ -23,11 +28,12 @@ ENGLISH, CHINESE = PAGE_PHRASES["en"], PAGE_PHRASES["zh"]
 
 
 @pytest.fixture(scope="module")
-def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server of one's own, to which documents are added, with a low limit."""
-    with serving(tmp_path_factory.mktemp("own"), HKAI_MAX_FILE_MB="1") as own:
-        own.wait("/readyz", 600)
-        yield own
+def site(embedder: Embedder, texts: tuple[SourceText, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of one's own, to which documents are added, with a low limit."""
+    own = Library(tmp_path_factory.mktemp("own"), embedder)
+    own.sync(texts)
+    with listening(own, texts, max_file_mb=1, page=True) as url:
+        yield url
 
 
 def _pick(page: Page, field: str, choice: str) -> None:
@@ -69,7 +75,7 @@ def test_a_text_is_opened_with_its_statements_and_their_sources(browser: Browser
         expect(page.locator(".text h1")).to_have_text(text["title"])
 
 
-def test_documents_are_added_asked_about_and_removed(browser: Browser, site: Server, tmp_path: Path) -> None:
+def test_documents_are_added_asked_about_and_removed(browser: Browser, site: str, tmp_path: Path) -> None:
     pdf = tmp_path / "Bamboo plan.pdf"
     canvas = Canvas(str(pdf))
     for page_number, line in enumerate(("The Bamboo Robotics Fund pays HK$7 million to each kindergarten.", "The Bamboo Robotics Fund closes in May 2031.")):
@@ -79,13 +85,13 @@ def test_documents_are_added_asked_about_and_removed(browser: Browser, site: Ser
     canvas.save()
     empty = tmp_path / "empty.txt"
     empty.write_text(" ")
-    with visiting(browser, site.url, "/library") as page:
+    with visiting(browser, site, "/library") as page:
         page.locator("#add input[type=file]").set_input_files([str(pdf), str(empty)])
         said = page.locator(".own .said")
         expect(said).to_contain_text("2 pages, 2 statements")
         expect(said).to_contain_text("not added, because it is empty")
         expect(page.locator(".own li a")).to_have_text(["Bamboo plan.pdf"])
-        page.goto(site.url)
+        page.goto(site)
         expect(page.locator("#scope")).to_be_visible()
         page.locator("#scope").get_by_text(PHRASES["en"].scopes["own"]).click()
         ask(page, "What does the Bamboo Robotics Fund pay?")
@@ -95,20 +101,20 @@ def test_documents_are_added_asked_about_and_removed(browser: Browser, site: Ser
         page.locator("#scope").get_by_text(PHRASES["en"].scopes["corpus"]).click()
         ask(page, "What does the Bamboo Robotics Fund pay?")
         expect(answered(page, 2).locator(".answer")).not_to_contain_text("kindergarten")
-        page.goto(f"{site.url}/library")
+        page.goto(f"{site}/library")
         page.get_by_role("button", name=ENGLISH.remove.format(name="Bamboo plan.pdf")).click()
         expect(page.locator(".own li")).to_have_count(0)
         expect(page.locator(".own .empty")).to_have_text(ENGLISH.no_own)
 
 
-def test_what_cannot_be_added_is_refused_in_words_in_chinese_too(browser: Browser, site: Server, tmp_path: Path) -> None:
+def test_what_cannot_be_added_is_refused_in_words_in_chinese_too(browser: Browser, site: str, tmp_path: Path) -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", b"0" * 90_000_000)
     files = {"bomb.docx": bomb.getvalue(), "fake.pdf": b"only words here", "image.txt": b"\x89PNG\0\0\0", "broken.docx": b"PK\x03\x04 no"}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    with visiting(browser, site.url, "/library", locale="zh-HK") as page:
+    with visiting(browser, site, "/library", locale="zh-HK") as page:
         page.locator("#add input[type=file]").set_input_files([str(tmp_path / name) for name in files])
         said = page.locator(".own .said")
         for reason in ("解壓後遠大於檔案本身", "內容與檔名的格式不符", "這不是可讀取的文件格式", "檔案已損毀"):

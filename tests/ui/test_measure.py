@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evals import gate, quality
+from evals.results import RESULTS, SUMMARY, read
 from index.search import Hit, search
-from tests.hkai_process import ROOT
+from tests.hkai_process import ROOT, environment
 from tests.model_server import Reply, first_two, model_server
 from tests.ui.conftest import Run
 
@@ -45,6 +49,31 @@ def test_a_run_is_written_and_drawn_and_goes_on(run: Run, data: Path, tmp_path: 
     other = run("eval", "answers", _set(tmp_path, RATE, name="other.jsonl"), "--out", str(folder))
     assert other.status == 1
     assert "made otherwise" in other.err
+
+
+def test_a_killed_command_goes_on_where_it_stopped(run: Run, data: Path, tmp_path: Path) -> None:
+    rows = [{**RATE, "id": f"rate-{number}"} for number in range(20)]
+    file, folder = _set(tmp_path, *rows), tmp_path / "run"
+    asked = ("eval", "answers", file, "--out", str(folder))
+    command = [sys.executable, "-c", "from ui.cli import main; main()", *asked]
+    with subprocess.Popen(command, env=environment(data), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 300
+        while not ((folder / RESULTS).exists() and (folder / RESULTS).read_bytes().count(b"\n") >= 3):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        process.kill()
+    before = {result.case.id: result.milliseconds for result in read(folder).results}
+    assert 3 <= len(before) < len(rows)
+    assert not (folder / SUMMARY).exists()
+    said = run(*asked)
+    assert said.status == 0, said.err
+    assert f"{len(before)} of {len(rows)} cases were asked before" in said.err
+    results = read(folder).results
+    assert len(results) == len(rows)
+    assert {result.case.id: result.milliseconds for result in results if result.case.id in before} == before
+    assert json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["total"]["cases"] == len(rows)
+    assert (folder / "report.html").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

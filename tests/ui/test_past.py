@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.hkai_process import Server, environment, free_port
+from tests.hkai_process import Server, copied, environment, free_port
 from tests.ui.browsing import QUESTION, answered, arrived, ask, visiting
 from ui.chat.phrases import PHRASES
 
@@ -153,8 +152,8 @@ def test_a_conversation_is_exported_as_markdown_and_to_print_with_numbered_sourc
     assert words.sources in printed
 
 
-def test_a_server_restarted_under_an_open_page_is_said_and_the_page_goes_on(browser: Browser, server: Server, tmp_path: Path) -> None:
-    shutil.copytree(server.data, tmp_path / "data", ignore=shutil.ignore_patterns("*.lock", "conversations.db*"))
+def test_a_server_restarted_under_an_open_page_is_said_and_the_page_goes_on(browser: Browser, indexed: Path, tmp_path: Path) -> None:
+    copied(indexed, tmp_path)
     port = str(free_port())
 
     def start() -> Server:
