@@ -20,6 +20,7 @@ from assistant.build import Parts, build, open_index
 from assistant.errors import HkaiError, ModelError
 from assistant.local import LocalModel
 from assistant.settings import Settings, load
+from index.embedder import EmbedderError
 from index.judge import Judge, JudgeError, Reranker
 from index.meaning import MeaningError
 from ui.guard import closed_to_writes
@@ -96,7 +97,7 @@ def _embedder(parts: Parts) -> Finding:
         return Finding(
             "embedder", True, f"{parts.library.embedder.name}, {len(vector)} dimensions, {1000 * (time.perf_counter() - started):.0f} ms for a question"
         )
-    except HkaiError as error:
+    except EmbedderError as error:
         return Finding("embedder", False, str(error), "unset HKAI_EMBEDDER, or name another")
 
 
