@@ -12,9 +12,11 @@ from assistant.errors import ModelError, NotReady
 from assistant.evidence import load_weights
 from assistant.local import LocalModel
 from assistant.model import ModelWriter
+from assistant.records import Answer
 from assistant.settings import Settings
+from assistant.transcripts import without
 from corpus.markdown import load
-from corpus.text import SourceText
+from corpus.text import OWN, SourceText
 from index.embedder import Embedder, EmbedderError
 from index.judge import Judge, JudgeError, Reranker
 from index.library import Changes, Library, LibraryError
@@ -76,6 +78,21 @@ def add_documents(parts: Parts, documents: Sequence[SourceText], progress: Calla
     """Keeps and indexes documents of the user's own; raises `NotReady`."""
     parts.library.add(documents)
     return sync_index(parts, progress)
+
+
+def keep_answer(parts: Parts, owner: str, message: str, answer: Answer) -> Answer:
+    """Keeps the answer to a question and gives it without what it says from documents that were deleted or replaced while it was written."""
+    parts.conversations.complete(owner, message, answer)
+    cited = {citation.text_id for citation in answer.citations if citation.text_id.startswith(OWN)}
+    # Looked up once it is kept: what is deleted after that is struck out by `sync_index`.
+    held = {text.id: text.sha256 for text in parts.library.own()} if cited else {}
+    for identifier in sorted(cited):
+        present = held.get(identifier, "")
+        left = without(answer, identifier, present)
+        if left != answer:
+            parts.conversations.forget(identifier, present)
+            answer = left
+    return answer
 
 
 T = TypeVar("T")

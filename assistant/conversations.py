@@ -161,14 +161,17 @@ class Conversations:
             self.database.scrub()
         return gone
 
-    def forget(self, text_id: str) -> int:
-        """Strikes a text that was deleted out of every kept answer, of all owners; returns how many answers had cited it."""
+    def forget(self, text_id: str, present: str = "") -> int:
+        """Strikes a text that was deleted out of every kept answer, of all owners; returns how many answers had cited it.
+
+        Where another took its place, `present` is the hash of that, and what cites it stays.
+        """
         citing = sql.select(messages).where(messages.c.answer.contains(json.dumps(text_id, ensure_ascii=False), autoescape=True)).with_for_update()
         struck = 0
         with self.database.writing() as connection:
             for row in _rows(connection, citing):
                 before = answer_from_json(row["answer"])
-                after = without(before, text_id)
+                after = without(before, text_id, present)
                 if after != before:
                     kept = {"answer": answer_to_json(after), "folded": _folded(row["question"], after)}
                     connection.execute(sql.update(messages).where(messages.c.id == row["id"]).values(kept))

@@ -17,6 +17,7 @@ Feedback = Literal["up", "down", ""]
 # What stands in a kept answer for what was quoted from a text that was deleted.
 DELETED = {"en": "[source deleted]", "zh": "［來源已刪除］"}
 
+_INSIDE = "(?<=[A-Za-z0-9])(?=[A-Za-z0-9])"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -68,14 +69,16 @@ def answer_from_json(row: str) -> Answer:
     return cast(Answer, _record(Answer, json.loads(row)))
 
 
-def without(answer: Answer, text_id: str) -> Answer:
-    """The answer after a text was deleted: what it quoted or said from it, the title and the sources give way to `DELETED`.
+def without(answer: Answer, text_id: str, present: str = "") -> Answer:
+    """The answer after a text was deleted or replaced: what it quoted or said from it, the title and the sources give way to `DELETED`.
+
+    What comes from the text that is there now, whose hash is `present`, stays.
 
     A sentence that was dropped when the answer was made goes too, for it may have been made from that text; and where a sentence that cites it cannot
     be told from the rest, the whole wording goes.
     """
     mark = DELETED[answer.language]
-    gone = {citation.number: citation for citation in answer.citations if citation.text_id == text_id}
+    gone = {citation.number: citation for citation in answer.citations if citation.text_id == text_id and not (present and citation.text_sha256 == present)}
     if not gone:
         return answer
     struck = [verdict for verdict in answer.verdicts if not verdict.citations or gone.keys() & set(verdict.citations)]
@@ -83,10 +86,10 @@ def without(answer: Answer, text_id: str) -> Answer:
 
     def strike(text: str) -> str:
         for passage in sorted(passages, key=len, reverse=True):
-            text = text.replace(passage, mark)
+            text = _whole(passage).sub(mark, text)
         return text
 
-    told_apart = all(verdict.sentence in answer.text for verdict in struck if verdict.citations)
+    told_apart = all(_whole(verdict.sentence).search(answer.text) for verdict in struck if verdict.citations)
     return replace(
         answer,
         text=strike(answer.text) if told_apart else mark,
@@ -96,6 +99,11 @@ def without(answer: Answer, text_id: str) -> Answer:
         standalone=strike(answer.standalone),
         followups=tuple(followup for followup in answer.followups if strike(followup) == followup),
     )
+
+
+def _whole(passage: str) -> re.Pattern[str]:
+    """Finds a passage where it neither begins nor ends within a word or number."""
+    return re.compile(rf"(?!{_INSIDE}){re.escape(passage)}(?!{_INSIDE})")
 
 
 @cache

@@ -184,16 +184,6 @@ def fit_enough(found: Sequence[Example], *wrongly_declined: float) -> tuple[Arra
     return weights, tuple(float(np.quantile(chances[wanted == 1], share)) for share in wrongly_declined)
 
 
-def mean_reciprocal_rank(found: Sequence[Example], weights: Array) -> float:
-    """MRR of the first right statement over the questions that have one among their hits, ranked by `weights`."""
-    ranks = []
-    for example in found:
-        if example.right.any():
-            order = np.argsort(-(example.statements @ weights), kind="stable")
-            ranks.append(1 / (1 + int(np.argmax(example.right[order]))))
-    return float(np.mean(ranks))
-
-
 def write(embedder: str, default: bool, weights: Weights, path: Path = WEIGHTS) -> None:
     """Writes the weights into `path`, those of other embedders kept."""
     tables = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -109,11 +109,6 @@ def precision(found: Collection[str], relevant: Collection[str]) -> float:
     return len(set(found) & set(relevant)) / len(set(found)) if found else 0.0
 
 
-def recall(found: Collection[str], relevant: Collection[str]) -> float:
-    """The share of what is relevant that was found, or cited (ibid.)."""
-    return recall_at_k(tuple(found), relevant, len(found))
-
-
 def citation_precision(cited: Sequence[Collection[str]], right: Collection[str]) -> float:
     """The share of the citations that bear a label of `right`; `cited` are the labels of each (Liu, Zhang, Liang 2023, "Evaluating verifiability").
 

@@ -27,7 +27,17 @@ RUN, RESULTS, SUMMARY = "run.json", "results.jsonl", "summary.json"
 
 _ROOT = Path(__file__).parent.parent
 # The code that gives an answer and its score: a run does not go on under other code.
-_CODE = ("corpus/*.py", "index/*.py", "assistant/*.py", "assistant/*.toml", "assistant/*.txt", "evals/run.py", "evals/metrics.py")
+_CODE = (
+    "corpus/*.py",
+    "index/*.py",
+    "assistant/*.py",
+    "assistant/*.toml",
+    "assistant/*.txt",
+    "evals/run.py",
+    "evals/cases.py",
+    "evals/metrics.py",
+    "evals/opinion.py",
+)
 _RESULT = TypeAdapter(Result)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,6 @@ from evals.opinion import Grader, Opinion
 from index.library import Library
 from index.search import Filters
 
-Progress = Callable[[int, int], None]
 Mode = Literal["auto", "quotes", "model"]
 
 
@@ -62,16 +61,6 @@ class Result:
         return self.right is None or (self.opinion is not None and self.opinion.right is None)
 
 
-def answers(chain: Chain, cases: Sequence[Case], *, mode: Mode = "quotes", progress: Progress = lambda done, total: None) -> list[Result]:
-    """What came of every case; see `each`."""
-    results = []
-    progress(0, len(cases))
-    for result in each(chain, cases, mode=mode):
-        results.append(result)
-        progress(len(results), len(cases))
-    return results
-
-
 def each(chain: Chain, cases: Sequence[Case], *, mode: Mode = "quotes", grader: Grader | None = None) -> Iterator[Result]:
     """Asks every case and scores it, in order; an error of the chain or of a model marks its case, and the run goes on."""
     with ExitStack() as stack:
@@ -89,14 +78,14 @@ def each(chain: Chain, cases: Sequence[Case], *, mode: Mode = "quotes", grader: 
 
 
 def _with_documents(chain: Chain, documents: Sequence[str], folder: Path) -> Chain:
-    """The chain over a copy, in `folder`, of its library, to which the documents are added."""
+    """The chain over a copy, in `folder`, of its library's index, in which the documents stand in place of the user's own."""
     if not (chain.library.folder / "chroma").is_dir():
         raise HkaiError("Documents are added to a copy of the index, which cannot be made of one on a Chroma server.")
     try:
         read = [from_file(Path(document)) for document in documents]
     except Unreadable as error:
         raise HkaiError(f"A document of the case cannot be read: {error}.") from error
-    shutil.copytree(chain.library.folder, folder / "library")
+    shutil.copytree(chain.library.folder, folder / "library", ignore=shutil.ignore_patterns("models", "documents", "*.lock", "conversations.db*"))
     library = Library(folder / "library", chain.library.embedder)
     library.add(read)
     library.sync([text for text in chain.library.texts.values() if not text.own])

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from corpus.markdown import topic_id
 from corpus.text import OWN, Source, SourceText, Statement
@@ -31,6 +31,8 @@ FORMAT = 1
 BATCH = 24
 
 Progress = Callable[[int, int], None]
+# Told of a text that was removed or replaced: its id, and the hash of the text that is there now, "" if none is.
+Forget = Callable[[str, str], object]
 
 
 class LibraryError(Exception):
@@ -126,10 +128,6 @@ class Library:
         held = self._chunks.get(text_id, [])
         return held[int(number)] if int(number) < len(held) else None
 
-    def chunks_of(self, text_id: str) -> list[Chunk]:
-        """The chunks of a text, in order."""
-        return self._chunks.get(text_id, [])
-
     def chunk_of(self, identifier: str) -> Chunk:
         """The chunk that holds the statement with this id; raises `KeyError` where the library does not hold it."""
         text_id, number = statement_place(identifier)
@@ -185,13 +183,11 @@ class Library:
             raise LibraryError("The index is not that of the present texts. Run `hkai ingest --rebuild`.")
         self._hold(texts)
 
-    def sync(
-        self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None, forget: Callable[[str], object] = lambda identifier: None
-    ) -> Changes:
+    def sync(self, corpus: Sequence[SourceText], progress: Progress = lambda done, total: None, forget: Forget = lambda identifier, present: None) -> Changes:
         """Makes the index equal to `corpus` and the own documents, and reads them for searching.
 
         `progress` is called with the number of texts done and in all. An index made with another embedder is made anew. Of a document that was
-        removed or replaced nothing is left in the files of the index; `forget` is called with its id first, so that an interrupted sync calls it again.
+        removed or replaced nothing is left in the files of the index; `forget` is called first, so that an interrupted sync calls it again.
         """
         with self._changing, self._lock:
             if self._seen != self._stamp():
@@ -202,8 +198,8 @@ class Library:
             now = {text.id: text.sha256 for text in texts}
             for identifier, known_hash in (manifest.texts if manifest else {}).items():
                 if identifier.startswith(OWN) and now.get(identifier) != known_hash:
-                    forget(identifier)
-            if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self.consistent():
+                    forget(identifier, now.get(identifier, ""))
+            if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self._even():
                 manifest = Manifest(self.embedder.name, {})
                 for shelf in (self.chunks, self.statements):
                     shelf.meaning.clear()
@@ -288,8 +284,10 @@ class Library:
         if isinstance(self._chroma, Path):
             with self._gate.alone():
                 close(self._client)
-                scrub(self._chroma)
-                self._open_shelves()
+                try:
+                    scrub(self._chroma)
+                finally:  # what could not be emptied is still searched
+                    self._open_shelves()
 
     def _take_up(self) -> None:
         """Holds what another process left in the folder, as far as its index is that of these texts."""
@@ -329,7 +327,21 @@ class Library:
         return stat.st_mtime_ns, stat.st_ino
 
     def consistent(self) -> bool:
-        """Whether both indexes hold equally many entries; false after one of their folders was lost or swapped."""
+        """Whether both indexes hold equally many entries; false after one of their folders was lost or swapped.
+
+        What a process, this or another, is changing, or changed since it was last taken up, is not judged: true.
+        """
+        if self._even() or not self._changing.acquire(blocking=False):
+            return True
+        try:
+            with self._lock.acquire(timeout=0):
+                return self._stamp() != self._seen or self._even()
+        except Timeout:
+            return True
+        finally:
+            self._changing.release()
+
+    def _even(self) -> bool:
         return all(shelf.meaning.count() == shelf.words.count() for shelf in (self.chunks, self.statements))
 
     def _manifest(self) -> Manifest | None:

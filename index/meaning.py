@@ -75,19 +75,31 @@ def _blank(folder: Path) -> None:
                 file.write(bytes(spare))
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except MeaningError:
+        raise
+    except Exception as error:  # Chroma passes on what its layers raise: SQLite's errors, those of its Rust part, those of HTTP
+        raise MeaningError(f"Chroma does not answer ({error}). Is its server running, or its folder damaged?") from error
+
+
 class Meaning:
-    """One collection of unit vectors with the text each belongs to; `nearest` gives cosine similarities; raises `MeaningError`."""
+    """One collection of unit vectors with the text each belongs to; `nearest` gives cosine similarities. All raise `MeaningError`."""
 
     def __init__(self, client: ClientAPI, name: str) -> None:
         self._client = client
         self._name = name
         self._open()
 
+    @_answering()
     def _open(self) -> None:
         self._collection = self._client.get_or_create_collection(
             self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 100}}
         )
 
+    @_answering()
     def reopen(self) -> None:
         """Sees the collection that another process put in this one's place."""
         from chromadb.errors import NotFoundError
@@ -95,6 +107,7 @@ class Meaning:
         with suppress(NotFoundError):  # it is just being put there
             self._collection = self._client.get_collection(self._name, embedding_function=None)
 
+    @_answering()
     def add(self, identifiers: list[str], vectors: Vectors, text_ids: list[str]) -> None:
         """Adds or replaces entries; `vectors` has shape (identifiers, dimensions)."""
         step = self._client.get_max_batch_size()
@@ -102,16 +115,19 @@ class Meaning:
             part = slice(at, at + step)
             self._collection.upsert(ids=identifiers[part], embeddings=vectors[part], metadatas=[{"text_id": text_id} for text_id in text_ids[part]])
 
+    @_answering()
     def remove(self, text_ids: list[str]) -> None:
         """Removes every entry of these texts."""
         for at in range(0, len(text_ids), 100):
             self._collection.delete(where=_of(text_ids[at : at + 100]))
 
+    @_answering()
     def clear(self) -> None:
         """Empties the collection, whatever the size of the vectors that it held."""
         self._client.delete_collection(self._name)
         self._open()
 
+    @_answering()
     def copied(self, text_ids: Collection[str]) -> Meaning:
         """A new collection beside this one with its entries of these texts alone, ready to take its place."""
         aside = Meaning(self._client, f"{self._name}-next")
@@ -126,16 +142,17 @@ class Meaning:
                 aside.add([rows["ids"][number] for number in kept], vectors[kept], [of[number] for number in kept])
         return aside
 
+    @_answering()
     def give_way_to(self, aside: Meaning) -> None:
         """Deletes this collection; `aside` takes its name."""
         self._client.delete_collection(self._name)
         aside._collection.modify(name=self._name)
         self._open()
 
+    @_answering()
     def count(self) -> int:
-        """How many entries there are; raises `MeaningError`."""
-        with _answering():
-            return self._collection.count()
+        """How many entries there are."""
+        return self._collection.count()
 
     def nearest(self, vectors: Vectors, k: int, text_ids: list[str] | None = None) -> list[list[tuple[str, float]]]:
         """For each vector the `k` nearest entries as (id, cosine), nearest first; only of `text_ids`, where given."""
@@ -145,26 +162,18 @@ class Meaning:
         distances = found["distances"] or []
         return [[(identifier, 1.0 - distance) for identifier, distance in zip(row, far, strict=True)] for row, far in zip(found["ids"], distances, strict=True)]
 
+    @_answering()
     def _query(self, vectors: Vectors, k: int, where: Where | None) -> QueryResult:
         from chromadb.errors import NotFoundError
 
         def query() -> QueryResult:
             return self._collection.query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
 
-        with _answering():
-            try:
-                return query()
-            except NotFoundError:
-                self.reopen()
-                return query()
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # Chroma passes on what its layers raise: SQLite's errors, those of its Rust part, those of HTTP
-        raise MeaningError(f"Chroma does not answer ({error}). Is its server running, or its folder damaged?") from error
+        try:
+            return query()
+        except NotFoundError:
+            self.reopen()
+            return query()
 
 
 def _of(text_ids: list[str]) -> Where:

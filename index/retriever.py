@@ -27,21 +27,22 @@ class StatementRetriever(BaseRetriever):
     filters: Filters = Filters()
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        vectors = self.library.embedder.questions([query])
-        return [
-            Document(
-                id=hit.id,
-                page_content=hit.statement.text,
-                metadata={
-                    "text_id": hit.text.id,
-                    "title": hit.text.title,
-                    "heading": hit.chunk.heading,
-                    "start": hit.statement.start,
-                    "end": hit.statement.end,
-                    "as_of": hit.statement.as_of,
-                    "score": hit.score,
-                    "sources": [asdict(source) for source in hit.statement.sources],
-                },
-            )
-            for hit in search(self.library, [View(query)], vectors, k=self.k, lang=self.lang, filters=self.filters)
-        ]
+        with self.library.reading():
+            vectors = self.library.embedder.questions([query])
+            return [
+                Document(
+                    id=hit.id,
+                    page_content=hit.statement.text,
+                    metadata={
+                        "text_id": hit.text.id,
+                        "title": hit.text.title,
+                        "heading": hit.chunk.heading,
+                        "start": hit.statement.start,
+                        "end": hit.statement.end,
+                        "as_of": hit.statement.as_of,
+                        "score": hit.score,
+                        "sources": [asdict(source) for source in hit.statement.sources],
+                    },
+                )
+                for hit in search(self.library, [View(query)], vectors, k=self.k, lang=self.lang, filters=self.filters)
+            ]

@@ -75,6 +75,7 @@ def copied(data: Path, folder: Path) -> Path:
     """A copy of a data folder in `folder`, to be changed; the model in it, which is not, is linked."""
     ignored = shutil.ignore_patterns("models", "*.lock", "conversations.db*")
     shutil.copytree(data, folder / "data", ignore=ignored)
+    (data / "models").mkdir(exist_ok=True)
     (folder / "data" / "models").symlink_to((data / "models").resolve())
     return folder / "data"
 

@@ -20,9 +20,11 @@ from assistant.build import Parts, build, open_index
 from assistant.errors import HkaiError, ModelError
 from assistant.local import LocalModel
 from assistant.settings import Settings, load
+from index.embedder import EmbedderError
 from index.judge import Judge, JudgeError, Reranker
+from index.meaning import MeaningError
 from ui.guard import closed_to_writes
-from ui.health import OPENAI
+from ui.health import endpoint
 
 PACKAGES = ("chromadb", "tantivy", "sentence-transformers", "gradio", "fastapi", "langchain-core", "torch")
 # What an index of the corpus, its model and some documents take, with room to write them anew.
@@ -57,7 +59,7 @@ def examine() -> Iterator[Finding]:
         yield _clock(parts)
         open_index(parts)
         yield _index(parts)
-    except HkaiError as error:
+    except (HkaiError, MeaningError) as error:
         yield Finding("index", False, str(error), "hkai ingest --rebuild")
     if parts:
         yield _embedder(parts)
@@ -83,8 +85,9 @@ def _clock(parts: Parts) -> Finding:
 
 def _index(parts: Parts) -> Finding:
     library = parts.library
+    fine = library.consistent()
     detail = f"{len(library.texts)} texts, {library.statements.meaning.count()} statements, version {library.version}"
-    return Finding("index", library.consistent(), detail if library.consistent() else "vectors and words are not of the same texts", "hkai ingest --rebuild")
+    return Finding("index", fine, detail if fine else "vectors and words are not of the same texts", "hkai ingest --rebuild")
 
 
 def _embedder(parts: Parts) -> Finding:
@@ -94,7 +97,7 @@ def _embedder(parts: Parts) -> Finding:
         return Finding(
             "embedder", True, f"{parts.library.embedder.name}, {len(vector)} dimensions, {1000 * (time.perf_counter() - started):.0f} ms for a question"
         )
-    except HkaiError as error:
+    except EmbedderError as error:
         return Finding("embedder", False, str(error), "unset HKAI_EMBEDDER, or name another")
 
 
@@ -131,7 +134,7 @@ def _model(settings: Settings) -> Iterator[Finding]:
 
 def _one_token(settings: Settings) -> Finding:
     """Asks the model for one token."""
-    url = (settings.openai_base_url or OPENAI).rstrip("/") + "/chat/completions"
+    url, headers = endpoint(settings, "chat/completions")
     asked = {"model": settings.model, "messages": [{"role": "user", "content": "Say yes."}]}
     remedies = {
         401: "set OPENAI_API_KEY to a key that is good there",
@@ -142,7 +145,6 @@ def _one_token(settings: Settings) -> Finding:
         started = time.perf_counter()
         # The second name is that of newer models, which refuse the first.
         for limit in ("max_tokens", "max_completion_tokens"):
-            headers = {"Authorization": f"Bearer {settings.openai_api_key}"} if settings.openai_api_key else {}
             reply = httpx.post(url, json={**asked, limit: 1}, headers=headers, timeout=settings.model_timeout)
             if reply.status_code != 400:
                 break

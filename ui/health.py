@@ -109,11 +109,17 @@ def checks_of(parts: Parts) -> Checks:
     return Checks(needed, useful)
 
 
+def endpoint(settings: Settings, path: str) -> tuple[str, dict[str, str]]:
+    """The address of `path` at the model's endpoint, and the headers for it: the key, where there is one."""
+    url = f"{(settings.openai_base_url or OPENAI).rstrip('/')}/{path}"
+    return url, {"Authorization": f"Bearer {settings.openai_api_key}"} if settings.openai_api_key else {}
+
+
 def reach_model(settings: Settings) -> str:
     """Asks the model's endpoint which models it has; raises `NotReady`. Without it answers are quoted."""
-    url = (settings.openai_base_url or OPENAI).rstrip("/") + "/models"
+    url, headers = endpoint(settings, "models")
     try:
-        reply = httpx.get(url, headers={"Authorization": f"Bearer {settings.openai_api_key}"}, timeout=2)
+        reply = httpx.get(url, headers=headers, timeout=2)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NotReady(f"{url} cannot be reached ({error or type(error).__name__}); answers are quoted.") from error
     if reply.status_code in (401, 403) or reply.status_code >= 500:

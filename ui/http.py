@@ -21,7 +21,7 @@ from ui import chat_completions, contract, documents, examples, health
 from ui.guard import guard
 from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal, refusals
 from ui.streams import CLIENT_LEFT, EventStream, last
-from ui.watch import watch
+from ui.watch import log, watch
 
 EVENTS = ("question", "evidence", "token", "restart", "answer", "error")
 
@@ -68,6 +68,9 @@ class Readiness:
             self._parts.chain.find(Ask("Hong Kong AI"))
         except errors.HkaiError as error:
             self.trouble = error.message
+        except Exception as error:  # noqa: BLE001  # the outermost edge of this thread: whatever it is, nothing is answered from a part of an index
+            log.exception("loading failed")
+            self.trouble = f"The index could not be brought up ({type(error).__name__}: {error})."
         finally:
             self._done.set()
 

@@ -15,6 +15,7 @@ from assistant.build import Parts
 from assistant.chain import MAX_QUESTION, Ask
 from assistant.errors import HkaiError, NotFound
 from assistant.records import Turn
+from corpus.text import SourceText
 from index.search import Filters
 from ui import contract
 
@@ -82,8 +83,13 @@ def server(parts: Callable[[], Parts]) -> MCPServer:
         id: Annotated[str, Field(description="The `text_id` of a citation or a search result, such as `ai-subsidy-scheme.en`.")],
     ) -> contract.TextModel:
         """Read one text whole, each of its sentences with the pages that say so and as of when."""
-        with opened().chain.reading() as library:
-            found = library.texts.get(id)
+        chain = opened().chain
+
+        def held() -> SourceText | None:
+            with chain.reading() as library:
+                return library.texts.get(id)
+
+        found = _told(held)
         if found is None:
             raise _in_words(NotFound(f"There is no text {id!r}.", "Take a `text_id` that `search` or `answer` gave."))
         return contract.text_model(found)

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from assistant.build import Parts, add_documents, build, load_models, open_index, sync_index
+from assistant.backup import backup, restore
+from assistant.build import Parts, add_documents, build, keep_answer, load_models, open_index, sync_index
 from assistant.chain import Ask, Chain
 from assistant.errors import NotReady
 from assistant.evidence import load_weights
+from assistant.records import Answer
 from assistant.settings import Settings
+from assistant.transcripts import answer_to_json
 from corpus.readers import from_bytes
 from corpus.text import SourceText
 from index.embedder import DEFAULT, MINILM
 from index.judge import WEIGHTS as JUDGE
 from index.judge import JudgeError, Reranker
 from index.library import Library
+from index.search import Filters
 
 
 def _settings(tmp_path: Path, **fields: object) -> Settings:
@@ -90,6 +94,54 @@ def test_documents_are_added(parts: Parts, texts: tuple[SourceText, ...]) -> Non
     document = from_bytes(b"Zebras graze in the server hall of the airport.", "zebras.txt")
     assert add_documents(parts, [document], _nothing).added == len(texts) + 1
     assert document.id in parts.library.texts
+
+
+OWNER, ZEBRAS = "an-unguessable-token", "What grazes in the server hall of the airport?"
+
+
+def _zebras(said: str) -> SourceText:
+    return from_bytes(said.encode(), "zebras.txt")
+
+
+def _asked(parts: Parts) -> Answer:
+    answer = parts.chain.ask(Ask(ZEBRAS, filters=Filters(own=True)))
+    assert answer.citations
+    return answer
+
+
+def test_an_answer_that_is_restored_with_the_document_it_quotes_stays(parts: Parts, tmp_path: Path) -> None:
+    add_documents(parts, [_zebras("Zebras graze in the server hall of the airport.")], _nothing)
+    conversation = parts.conversations.start(OWNER, ZEBRAS, _asked(parts)).conversation.id
+    before = parts.conversations.open(OWNER, conversation)
+    backup(parts.library, parts.conversations, tmp_path / "backup.zip")
+    add_documents(parts, [_zebras("Lions graze in the server hall of the airport.")], _nothing)
+    assert parts.conversations.open(OWNER, conversation) != before
+    restore(parts.library, parts.conversations, tmp_path / "backup.zip", force=True)
+    assert sync_index(parts, _nothing).updated == 1
+    assert parts.conversations.open(OWNER, conversation) == before
+
+
+@pytest.mark.parametrize("now", ["", "Lions graze in the server hall of the airport."])
+def test_an_answer_from_a_document_that_went_while_it_was_written_is_kept_without_it(parts: Parts, now: str) -> None:
+    held = _zebras("Zebras graze in the server hall of the airport.")
+    add_documents(parts, [held], _nothing)
+    answer = _asked(parts)
+    started = parts.conversations.start(OWNER, ZEBRAS)
+    parts.library.remove(held.id)
+    add_documents(parts, [_zebras(now)] if now else [], _nothing)
+    given = keep_answer(parts, OWNER, started.messages[0].id, answer)
+    (kept,) = parts.conversations.open(OWNER, started.conversation.id).messages
+    assert kept.answer == given
+    assert "Zebras" not in answer_to_json(given)
+
+
+def test_an_answer_from_a_document_that_is_there_is_kept_whole(parts: Parts) -> None:
+    add_documents(parts, [_zebras("Zebras graze in the server hall of the airport.")], _nothing)
+    answer = _asked(parts)
+    started = parts.conversations.start(OWNER, ZEBRAS)
+    assert keep_answer(parts, OWNER, started.messages[0].id, answer) == answer
+    (kept,) = parts.conversations.open(OWNER, started.conversation.id).messages
+    assert kept.answer == answer
 
 
 @pytest.mark.parametrize("what", ["missing", "stale", "embedder"])

@@ -27,6 +27,7 @@ from assistant.evidence import (
 from assistant.question import Names, language, understand
 from assistant.records import Evidence, Period, Question
 from corpus.text import Source
+from index.chunks import statement_id
 from index.embedder import DEFAULT, MINILM
 from index.judge import WEIGHTS as JUDGE
 from index.judge import Judge, Reranker
@@ -147,7 +148,8 @@ def _approvals(library: Library) -> list[Hit]:
     text = library.texts["ai-subsidy-scheme.en"]
     found = [at for at, statement in enumerate(text.statements) if statement.series == "aiss-approvals"]
     assert len({text.statements[at].as_of for at in found}) > 2
-    return [Hit(text, library.chunks_of(text.id)[0], text.statements[at], at, 5.0 - 0.01 * place) for place, at in enumerate(found)]
+    chunk = library.chunk_of(statement_id(text.id, 0))
+    return [Hit(text, chunk, text.statements[at], at, 5.0 - 0.01 * place) for place, at in enumerate(found)]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,25 @@ def test_an_answer_whose_sentences_cannot_be_told_apart_is_struck_whole() -> Non
     assert without(answer, "cyberport.zh").text == "［來源已刪除］"
 
 
+def test_what_comes_from_the_text_that_is_there_now_stays() -> None:
+    answer = answer_from_json(KEPT)
+    assert without(answer, "cyberport.zh", "ab12") == answer
+    assert without(answer, "cyberport.zh", "another") == without(answer, "cyberport.zh") != answer
+
+
+def test_a_title_is_not_struck_within_other_words() -> None:
+    kept = replace(answer_from_json(KEPT), language="en", followups=(), text="數碼港有 [1] The government plan of 2024: en, 介紹en。")
+    answer = replace(kept, citations=(replace(kept.citations[0], title="en"),), warnings=("en is old", "parents are new"))
+    left = without(answer, "cyberport.zh")
+    assert left.text == "[source deleted] [1] The government plan of 2024: [source deleted], 介紹[source deleted]。"
+    assert left.warnings == ("[source deleted] is old", "parents are new")
+
+
+def test_a_sentence_that_stands_only_within_another_word_is_not_told_apart() -> None:
+    answer = replace(answer_from_json(KEPT), text="the plan2 [1]", language="en", verdicts=(Verdict("plan", (1,), "supported"),))
+    assert without(answer, "cyberport.zh").text == "[source deleted]"
+
+
 @given(ANSWERS)
 def test_no_citation_of_a_deleted_text_is_left(answer: Answer) -> None:
     for citation in answer.citations:

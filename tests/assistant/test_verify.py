@@ -10,6 +10,7 @@ from assistant.evidence import load_weights
 from assistant.question import Names
 from assistant.records import Draft, Evidence, Sentence
 from assistant.verify import Verified, sentences, verify
+from index.chunks import statement_id
 from index.library import Library
 
 RATE = "As of 2025, the AI Subsidy Scheme normally met 70% of the list price of computing power at Cyberport's AI Supercomputing Centre."
@@ -22,7 +23,7 @@ def evidence(library: Library) -> tuple[Evidence, ...]:
     found = []
     for number, sentence in enumerate((RATE, OPENED, UNICORNS), 1):
         text, at = next((text, at) for text in library.texts.values() for at, statement in enumerate(text.statements) if statement.text == sentence)
-        chunk = next(chunk for chunk in library.chunks_of(text.id) if chunk.first <= at < chunk.last)
+        chunk = library.chunk_of(statement_id(text.id, at))
         found.append(Evidence(number, text, chunk, text.statements[at], 1.0))
     return tuple(found)
 

@@ -15,7 +15,7 @@ from evals.compare import compare
 from evals.metrics import mcnemar
 from evals.report import changes_table, shifts_table, turned_table
 from evals.results import MadeBy, Run
-from evals.run import Result, answers
+from evals.run import Result, each
 
 MADE = MadeBy("quotes", "", "e5", "judge", "index", "settings", "", "code", "cases", 40)
 
@@ -66,7 +66,7 @@ def test_a_run_beside_itself_has_changed_nothing(chain: Chain) -> None:
         required=(("70%",),),
         right=("aiss-subsidy-rate",),
     )
-    run = Run(Path("a"), replace(MADE, total=1), tuple(answers(chain, [case])))
+    run = Run(Path("a"), replace(MADE, total=1), tuple(each(chain, [case])))
     found = compare(run, run)
     assert (found.lost, found.won, found.made_otherwise) == ((), (), ())
     assert (found.total.difference, found.total.low, found.total.high, found.total.p) == (0, 0, 0, 1)

@@ -9,7 +9,7 @@ import pytest
 from assistant.chain import Chain
 from evals.cases import SETS, Case, load_all, sample
 from evals.gate import EXPECTED, OF_SAMPLE, committed, compare, passes, write
-from evals.run import answers
+from evals.run import each
 from evals.summary import Summary, summary
 
 CASES = [
@@ -27,7 +27,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def healthy(chain: Chain) -> Summary:
-    return summary(answers(chain, CASES))
+    return summary(list(each(chain, CASES)))
 
 
 def test_the_same_run_passes(healthy: Summary, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_the_same_run_passes(healthy: Summary, tmp_path: Path) -> None:
 
 def test_a_broken_retriever_turns_it_red(healthy: Summary, broken_chain: Chain, tmp_path: Path) -> None:
     write(healthy, tmp_path / "expected.toml")
-    lines = compare(summary(answers(broken_chain, CASES)), tmp_path / "expected.toml")
+    lines = compare(summary(list(each(broken_chain, CASES))), tmp_path / "expected.toml")
     assert not passes(lines)
     assert {"single", "dev", "all", "single R@5"} <= {line.name for line in lines if line.verdict == "fell"}
 

@@ -24,7 +24,6 @@ from evals.metrics import (
     paired_difference,
     percentile,
     precision,
-    recall,
     recall_at_k,
     reciprocal_rank,
     risk_coverage,
@@ -189,9 +188,8 @@ def test_correct_needs_every_group_and_nothing_forbidden() -> None:
     assert not correct("Cyberport pays 70%, or 100% for friends.", required, ["100%"])
 
 
-def test_precision_and_recall_of_citations() -> None:
+def test_precision_of_citations() -> None:
     assert precision({"a", "b"}, {"a", "c", "d"}) == 0.5
-    assert recall({"a", "b"}, {"a", "c", "d", "e"}) == 0.25
     assert precision(set(), {"a"}) == 0.0
 
 

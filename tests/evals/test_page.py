@@ -15,7 +15,7 @@ from evals.cases import Case
 from evals.opinion import Opinion
 from evals.page import NAME, drawn, write
 from evals.results import MadeBy
-from evals.run import Result, answers
+from evals.run import Result, each
 from evals.summary import summary
 
 HOSTILE = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">{{ 7 * 7 }}</details></body>&amp;" + "長" * 200 + "w" * 200
@@ -31,7 +31,7 @@ PIE = Case("pie", "offtopic", "en", "dev", "How long does an apple pie bake?", F
 
 @pytest.fixture(scope="module")
 def results(chain: Chain) -> list[Result]:
-    return answers(chain, [RATE, WRONG, MISSED, PIE])
+    return list(each(chain, [RATE, WRONG, MISSED, PIE]))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_it_is_the_same_every_time(results: list[Result]) -> None:
 
 
 def test_a_run_in_which_nothing_was_scored_has_a_report(chain: Chain) -> None:
-    results = answers(chain, [RATE], mode="model")
+    results = list(each(chain, [RATE], mode="model"))
     page = drawn(MADE, results, summary(results))
     assert "1 could not be scored" in page
     assert '<div class="hero">nothing scored</div>' in page

@@ -10,7 +10,7 @@ from evals.bench import Bench, Build, Timing
 from evals.cases import Case
 from evals.gate import Line
 from evals.report import answers_table, bench_table, failures_table, gate_table, means_table, retrieval_table
-from evals.run import answers
+from evals.run import each
 from evals.summary import summary
 
 CASES = [
@@ -27,7 +27,7 @@ def _drawn(table: Table) -> str:
 
 
 def test_the_tables_of_a_run(chain: Chain) -> None:
-    results = answers(chain, CASES)
+    results = list(each(chain, CASES))
     figures = summary(results)
     drawn = _drawn(answers_table(figures))
     assert all(name in drawn for name in ("single", "offtopic", "dev", "test", "all", "100.0%", "66.7%"))
@@ -38,7 +38,7 @@ def test_the_tables_of_a_run(chain: Chain) -> None:
 
 
 def test_a_case_that_was_not_scored_is_counted_as_such(chain: Chain) -> None:
-    results = answers(chain, CASES[:1], mode="model")
+    results = list(each(chain, CASES[:1], mode="model"))
     assert "1 not scored" in _drawn(answers_table(summary(results)))
     assert "No language model" in _drawn(failures_table(results))
 

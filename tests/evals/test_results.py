@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from assistant.chain import Chain
+from evals import run
 from evals.cases import Case
 from evals.results import RESULTS, RUN, SUMMARY, Kept, MadeBy, kept, made_by, read
 from evals.run import Result, each
@@ -124,6 +126,22 @@ def test_cases_are_the_same_wherever_their_set_lies_and_others_when_a_document_c
         return _made(chain, [replace(CASES[0], documents=(str(tmp_path / folder / "notes.txt"),))]).cases
 
     assert made("one", "So.") == made("two", "So.") != made("three", "Not so.")
+
+
+def test_a_run_is_made_by_all_code_that_scores_it(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Path] = []
+    read_bytes = Path.read_bytes
+
+    def reads(path: Path) -> bytes:
+        looked_at.append(path)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", reads)
+    _made(chain, CASES)
+    code = Path(run.__file__)
+    used = re.findall(r"^from evals\.(\w+) import", code.read_text(encoding="utf-8"), re.MULTILINE)
+    assert "opinion" in used
+    assert {code, *(code.with_name(f"{name}.py") for name in used)} <= set(looked_at)
 
 
 def test_a_folder_in_use_is_refused(chain: Chain, tmp_path: Path) -> None:

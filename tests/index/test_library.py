@@ -13,8 +13,10 @@ import pytest
 
 from corpus.readers import from_bytes, from_file
 from corpus.text import SourceText
+from index.chunks import chunks
 from index.embedder import MINILM, Embedder
 from index.library import Library, LibraryError, statement_passages
+from index.meaning import MeaningError
 from index.search import View, search
 from tests.conftest import ARTICLE
 from tests.hkai_process import environment
@@ -91,8 +93,8 @@ def test_the_first_sync_reports_its_progress(tmp_path: Path, embedder: Embedder,
 def test_both_indexes_hold_every_chunk_and_statement(small: Library) -> None:
     statements = sum(len(text.statements) for text in small.texts.values())
     assert small.statements.meaning.count() == small.statements.words.count() == statements
-    chunks = sum(len(small.chunks_of(text_id)) for text_id in small.texts)
-    assert small.chunks.meaning.count() == small.chunks.words.count() == chunks
+    pieces = sum(len(chunks(text)) for text in small.texts.values())
+    assert small.chunks.meaning.count() == small.chunks.words.count() == pieces
 
 
 def test_a_changed_text_is_updated_in_both_indexes(folder: Path, embedder: Embedder, few: Texts) -> None:
@@ -381,34 +383,69 @@ def test_of_the_document_that_another_took_the_place_of_no_byte_is_left(folder: 
     library.add([_rare()])
     library.sync(few)
     library.add([from_bytes(b"The plain observatory of Kwun Tong opened in 2031.", "rare.txt")])
-    told: list[str] = []
-    library.sync(few, forget=told.append)
-    assert told == [_rare().id]
+    told: list[tuple[str, str]] = []
+    library.sync(few, forget=lambda *what: told.append(what))
+    assert told == [(_rare().id, library.texts[_rare().id].sha256)]
     assert _holding(folder, RARE.encode()) == []
     assert _found(library, "When did the plain observatory open?")[0] == _rare().id
 
 
 def test_what_else_held_a_document_is_told_to_forget_it_and_told_again_if_that_was_interrupted(folder: Path, embedder: Embedder, few: Texts) -> None:
     library = Library(folder, embedder)
-    told: list[str] = []
+    told: list[tuple[str, str]] = []
+
+    def tell(*what: str) -> None:
+        told.append((what[0], what[1]))
+
     library.add([replace(_rare(), updated="2025-01-01")])
-    library.sync(few, forget=told.append)
+    library.sync(few, forget=tell)
     library.add([_rare()])
-    assert not library.sync(few, forget=told.append).any
-    library.sync([replace(few[0], title="Another title", text=f"{few[0].text} "), *few[1:]], forget=told.append)
-    library.sync(few[1:], forget=told.append)
+    assert not library.sync(few, forget=tell).any
+    library.sync([replace(few[0], title="Another title", text=f"{few[0].text} "), *few[1:]], forget=tell)
+    library.sync(few[1:], forget=tell)
     assert told == []
     library.remove(_rare().id)
 
-    def fails(identifier: str) -> None:
+    def fails(identifier: str, present: str) -> None:
         raise OSError(identifier)
 
     with pytest.raises(OSError, match=_rare().id):
         library.sync(few, forget=fails)
     again = Library(folder, embedder)
     for _ in range(2):
-        again.sync(few, forget=told.append)
-    assert told == [_rare().id]
+        again.sync(few, forget=tell)
+    assert told == [(_rare().id, "")]
+
+
+def test_an_index_that_is_being_changed_is_not_judged(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    library.add([_rare()])
+    judged: list[bool] = []
+
+    def judge(done: int, total: int) -> None:
+        if not done:  # the words are there, the vectors are not
+            judged.append(library.consistent())
+            _elsewhere("assert library.consistent()", folder)
+
+    library.sync(few, judge)
+    assert judged == [True]
+    shutil.rmtree(folder / "words")
+    assert not Library(folder, embedder).consistent()
+
+
+def test_where_what_was_deleted_cannot_be_emptied_questions_are_answered_and_the_next_sync_empties_it(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    library.add([_rare()])
+    library.sync(few)
+    library.remove(_rare().id)
+    (folder / "chroma" / "left").symlink_to(folder / "documents")  # which is not deleted as a folder of Chroma's is
+    with pytest.raises(MeaningError, match="could not be emptied"):
+        library.sync(few)
+    assert _found(library, "What does the AI Subsidy Scheme pay for?")
+    (folder / "chroma" / "left").unlink()
+    library.sync(few)
+    assert _holding(folder, RARE.encode()) == []
+    assert _found(library, "What does the AI Subsidy Scheme pay for?")
 
 
 def test_questions_are_answered_while_documents_come_and_go(folder: Path, embedder: Embedder, few: Texts) -> None:

@@ -151,6 +151,14 @@ def test_a_collection_that_was_put_in_its_place_is_asked_from_then_on(meaning: M
 def test_a_collection_that_is_gone_says_what_to_look_at(meaning: Meaning, place: str | Path) -> None:
     with _connected(place) as client:
         client.delete_collection("test")
-    for ask in (lambda: meaning.nearest(_unit([0, 1]), 1), meaning.count):
+    for ask in (
+        lambda: meaning.nearest(_unit([0, 1]), 1),
+        meaning.count,
+        lambda: meaning.add(["d:0"], _unit([0, 1]), ["d"]),
+        lambda: meaning.remove(["a"]),
+        lambda: meaning.copied({"a"}),
+        lambda: meaning.give_way_to(meaning),
+        meaning.clear,
+    ):
         with pytest.raises(MeaningError, match="Is its server running"):
             ask()

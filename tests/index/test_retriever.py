@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 
+from corpus.readers import from_bytes
+from corpus.text import SourceText
 from index.library import Library
 from index.retriever import StatementRetriever
 from index.search import Filters, View, search
@@ -37,3 +42,13 @@ def test_it_takes_its_place_in_a_chain(library: Library) -> None:
 
     said = (StatementRetriever(library=library, k=2) | RunnableLambda(joined)).invoke(QUERY)
     assert "subsid" in said.lower()
+
+
+def test_what_another_process_added_is_found(library: Library, texts: tuple[SourceText, ...], tmp_path: Path) -> None:
+    shutil.copytree(library.folder, tmp_path / "library")
+    here, elsewhere = (Library(tmp_path / "library", library.embedder) for _ in range(2))
+    here.open(texts)
+    elsewhere.add([from_bytes(b"The harbour lantern of Sai Kung is blue.", "lantern.txt")])
+    elsewhere.sync(texts)
+    (found,) = StatementRetriever(library=here, k=1).invoke("Which colour has the harbour lantern?")
+    assert found.page_content == "The harbour lantern of Sai Kung is blue."

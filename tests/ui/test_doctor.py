@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,21 @@ def test_vectors_and_words_of_different_texts_are_named(run: Run, own_data: Path
     said = run("doctor")
     assert said.status == 1
     assert "WRONG index: vectors and words are not of the same texts -> hkai ingest --rebuild" in said.out
+
+
+def test_an_embedder_that_cannot_be_loaded_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HKAI_EMBEDDER", "/no/such/model")
+    said = run("doctor")
+    assert said.status == 1
+    assert re.search(r"WRONG embedder: .*/no/such/model.* -> unset HKAI_EMBEDDER, or name another", said.out)
+
+
+def test_vectors_that_cannot_be_read_are_named(run: Run, own_data: Path) -> None:
+    with closing(sqlite3.connect(own_data / "chroma" / "chroma.sqlite3")) as database:
+        database.execute("DROP TABLE embeddings")
+    said = run("doctor")
+    assert said.status == 1
+    assert re.search(r"WRONG index: Chroma does not answer .* -> hkai ingest --rebuild", said.out)
 
 
 def test_a_port_that_another_program_has_is_named_and_one_where_hkai_serves_is_fine(

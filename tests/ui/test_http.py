@@ -12,10 +12,14 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from index.embedder import DEFAULT
-from tests.hkai_process import Server, serving
+from assistant.build import build
+from assistant.errors import NotReady
+from assistant.settings import Settings
+from index.embedder import DEFAULT, MINILM
+from tests.hkai_process import UNTIL_READY, Server, serving
 from ui import contract, documents, examples, health
 from ui.chat_completions import Completion, ModelList
+from ui.http import Readiness
 from ui.streams import CLIENT_LEFT
 
 SCHEME = "What is the AI Subsidy Scheme?"
@@ -278,6 +282,15 @@ def test_before_it_is_ready_it_lives_and_says_so(tmp_path: Path) -> None:
     assert "still being built" in _refused(asked, 503, "not_ready")
     assert asked.json()["retryable"]
     assert (chatted.status_code, chatted.json()["error"]["type"]) == (503, "server_error")
+
+
+def test_a_server_whose_index_cannot_be_made_is_not_ready_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "data" / "manifest.json").mkdir(parents=True)
+    readiness = Readiness(build(Settings(data=tmp_path / "data", embedder=MINILM)))
+    readiness.start()
+    with pytest.raises(NotReady, match="IsADirectoryError"):
+        readiness.wait(UNTIL_READY)
+    assert (readiness.ready, readiness.state[0]) == (False, "failed")
 
 
 def test_once_it_is_ready_it_says_so(http: httpx.Client) -> None:

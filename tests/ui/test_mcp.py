@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,15 @@ from typing import Any, TypeVar
 import httpx
 from mcp import Client, StdioServerParameters
 
+from assistant.build import Parts
+from assistant.chain import Chain
+from assistant.conversations import Conversations
+from assistant.evidence import load_weights
+from assistant.settings import Settings
+from corpus.text import SourceText
+from index.library import Library
 from tests.hkai_process import Server, environment
+from ui.mcp import server as server_of
 
 SCHEME = "What is the AI Subsidy Scheme?"
 COMMAND = [sys.executable, "-c", "from ui.cli import main; main()", "mcp"]
@@ -82,6 +91,26 @@ def test_without_an_index_every_tool_says_what_to_do(tmp_path: Path) -> None:
     for result in _with_tools(tmp_path / "data", use):
         assert result.is_error
         assert "hkai ingest --rebuild" in result.content[0].text
+
+
+def test_an_index_that_breaks_while_it_is_read_is_told_with_what_to_do(library: Library, texts: tuple[SourceText, ...], tmp_path: Path) -> None:
+    shutil.copytree(library.folder, tmp_path / "library")
+    held = Library(tmp_path / "library", library.embedder)
+    held.open(texts)
+    parts = Parts(Settings(data=tmp_path), texts, held, Chain(held, load_weights(held.embedder.name)), Conversations(tmp_path / "conversations.db"))
+    shutil.rmtree(held.folder / "chroma")
+    (held.folder / "chroma").write_text("not a folder", encoding="utf-8")
+    shutil.copy(held.folder / "manifest.json", tmp_path / "manifest.json")
+    (tmp_path / "manifest.json").replace(held.folder / "manifest.json")  # as another process writes it
+
+    async def read() -> Any:
+        async with Client(server_of(lambda: parts)) as client:
+            return await client.call_tool("read_text", {"id": texts[0].id})
+
+    with ThreadPoolExecutor(1) as apart:
+        said = apart.submit(lambda: asyncio.run(read())).result()
+    assert said.is_error
+    assert "`hkai doctor` says what is wrong" in said.content[0].text
 
 
 def test_nothing_but_the_protocol_comes_out(server: Server, tmp_path: Path) -> None:

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assistant.model import ModelWriter
+from assistant.settings import Settings
+from corpus.readers import from_bytes
 from corpus.text import SourceText
 from index.library import Library
 from tests.hkai_process import Server
+from tests.model_server import model_server
 from tests.ui.conftest import listening
+from ui.health import reach_model
 
 SCHEME = "What does the AI Subsidy Scheme pay for?"
 UNKNOWN = "What is the best pizza in Naples?"
@@ -78,6 +84,23 @@ def test_every_part_is_named_and_a_model_that_is_away_does_not_count(http: httpx
         ("model", False, False),
     ]
     assert "cannot be reached" in parts["model"]["detail"]
+
+
+def test_a_server_that_indexes_is_ready(library: Library, texts: tuple[SourceText, ...], tmp_path: Path) -> None:
+    shutil.copytree(library.folder, tmp_path / "library")
+    changed = Library(tmp_path / "library", library.embedder)
+    replies: list[httpx.Response] = []
+    with listening(changed, texts) as url:
+        changed.add([from_bytes(b"The harbour lantern of Sai Kung is blue.", "lantern.txt")])
+        changed.sync(texts, lambda done, total: replies.append(httpx.get(f"{url}/readyz", trust_env=False, timeout=60)))
+    assert [reply.status_code for reply in replies] == [200, 200]
+
+
+@pytest.mark.parametrize(("key", "sent"), [("", None), ("k", "Bearer k")])
+def test_a_model_is_reached_with_the_key_that_there_is(key: str, sent: str | None) -> None:
+    with model_server() as scripted:
+        assert reach_model(Settings(model="small", openai_base_url=scripted.url, openai_api_key=key)) == "small"
+        assert scripted.keys == [sent]
 
 
 def test_what_was_seen_is_kept_some_seconds(http: httpx.Client) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
-from assistant.build import Parts
+from assistant.build import Parts, keep_answer
 from assistant.chain import Ask
 from assistant.errors import HkaiError, NotFound
-from assistant.records import Answer, Turn
+from assistant.records import Turn
 from assistant.transcripts import Conversation, Feedback, Message, Transcript
 from index.search import Filters
 from ui.chat.phrases import Phrases, dated
@@ -56,9 +56,7 @@ class Talk:
                 elif event.name == "token":
                     live = replace(live, draft=live.draft + event.data)
                 elif event.name == "answer":
-                    answer: Answer = event.data
-                    self._kept.complete(owner, live.id, answer)
-                    live = replace(live, answer=answer, busy=False)
+                    live = replace(live, answer=keep_answer(self._parts, owner, live.id, event.data), busy=False)
                 yield live
         except HkaiError as error:
             yield replace(live, busy=False, trouble=trouble(error, words))
