@@ -50,7 +50,7 @@ def main() -> None:
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; the setting HKAI_HOST.")] = "",
-    port: Annotated[int, typer.Option(help="Port to listen on; the setting HKAI_PORT, or PORT.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; the setting HKAI_PORT, or PORT.")] = 0,
 ) -> None:
     """Serve the chat page and the endpoint; index what is new first."""
     parts = put_together(host, port)

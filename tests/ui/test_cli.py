@@ -172,6 +172,12 @@ def test_a_folder_with_one_bad_file_is_added_but_for_it(run: Run, own_data: Path
     assert "hkai texts --own" in again.err
 
 
+def test_a_port_that_there_cannot_be_is_refused(run: Run) -> None:
+    said = run("serve", "--port", "70000")
+    assert said.status == 2
+    assert "65535" in said.err
+
+
 def test_what_is_not_there_is_reported(run: Run, own_data: Path, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     said = run("ingest", str(tmp_path / "nowhere.pdf"), str(tmp_path / "nothing"))

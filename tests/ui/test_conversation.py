@@ -254,6 +254,44 @@ def test_an_answer_that_is_written_can_be_stopped_and_asked_again(browser: Brows
         expect(answered(page).locator("a.cite")).to_have_count(2)
 
 
+def test_a_conversation_that_is_opened_ends_the_answer_of_another_and_stays_its_own(browser: Browser, model_server: ModelServer, model_site: str) -> None:
+    with visiting(browser, model_site) as page:
+        model_server.script(Reply(first_two))
+        ask(page, QUESTION)
+        answered(page)
+        first = page.url
+        page.locator("#new").click()
+        expect(page.locator(".asked")).to_have_count(0)
+        model_server.script(Reply(["The AI Subsidy Scheme pays "], hang=True))
+        ask(page, "Who runs the AI Subsidy Scheme?")
+        expect(page.locator(".answer")).to_contain_text("The AI Subsidy Scheme pays")
+        page.locator(".past li a").nth(1).click()
+        expect(page.locator(".asked")).to_have_text([QUESTION])
+        expect(page.locator("#send")).to_be_visible()
+        expect(page.locator("#stop")).to_be_hidden()
+        model_server.script(Reply(first_two))
+        ask(page, "What does the AI Subsidy Scheme cost?")
+        answered(page, 2)
+        expect(page.locator(".asked")).to_have_text([QUESTION, "What does the AI Subsidy Scheme cost?"])
+        assert page.url == first
+
+
+@pytest.mark.parametrize("change", ["new", "delete"])
+def test_an_answer_ends_with_its_conversation(browser: Browser, model_server: ModelServer, model_site: str, change: str) -> None:
+    with visiting(browser, model_site) as page:
+        model_server.script(Reply(["The AI Subsidy Scheme pays "], hang=True))
+        ask(page, "Who runs the AI Subsidy Scheme?")
+        expect(page.locator(".answer")).to_contain_text("The AI Subsidy Scheme pays")
+        (page.locator("#new") if change == "new" else page.locator(".past li").get_by_role("button", name=ENGLISH.remove)).click()
+        expect(page.locator(".welcome")).to_be_visible()
+        expect(page.locator("#send")).to_be_visible()
+        expect(page.locator("#stop")).to_be_hidden()
+        model_server.script(Reply(first_two))
+        ask(page, QUESTION)
+        answered(page)
+        expect(page.locator(".asked")).to_have_text([QUESTION])
+
+
 def test_a_sentence_that_its_source_does_not_bear_out_is_shown_as_left_out_with_the_reason(
     browser: Browser, model_server: ModelServer, model_site: str
 ) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,11 +19,15 @@ from reportlab.pdfgen.canvas import Canvas
 from corpus.text import SourceText
 from index.embedder import Embedder
 from index.library import Library
-from tests.hkai_process import ROOT, Server
+from tests.hkai_process import ROOT, Server, hkai
 from tests.ui.browsing import answered, ask, visiting
 from tests.ui.conftest import listening
-from ui.chat.page_phrases import PAGE_PHRASES, refusal
-from ui.chat.phrases import PHRASES
+from ui.chat.origin import foreign
+from ui.chat.page_phrases import PAGE_PHRASES
+from ui.chat.phrases import PHRASES, worded
+from ui.chat.render import plain
+from ui.chat.shelf import years
+from ui.guard import new_key
 
 pytestmark = pytest.mark.browser
 
@@ -28,12 +35,41 @@ ENGLISH, CHINESE = PAGE_PHRASES["en"], PAGE_PHRASES["zh"]
 
 
 @pytest.fixture(scope="module")
-def site(embedder: Embedder, texts: tuple[SourceText, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where files that are sent to a page are put at first."""
+    folder = tmp_path_factory.mktemp("sent")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def site(embedder: Embedder, texts: tuple[SourceText, ...], sent: Path, data: Path) -> Iterator[str]:
     """The address of a server of one's own, to which documents are added, with a low limit."""
-    own = Library(tmp_path_factory.mktemp("own"), embedder)
+    own = Library(data, embedder)
     own.sync(texts)
-    with listening(own, texts, max_file_mb=1, page=True) as url:
+    with listening(own, texts, data=data, max_file_mb=1.25, page=True) as url:
         yield url
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files in a folder that hold anything; Gradio leaves empty ones."""
+    return [file for file in folder.rglob("*") if file.is_file() and file.stat().st_size]
+
+
+def _happened(site: httpx.Client, part: str, event: str, *data: object, **more: object) -> str:
+    """What the page of `site` says to an event, whoever sends it."""
+    config = site.get("/config").json()
+    (target,) = (one["id"] for one in config["components"] if one["props"].get("elem_id") == part)
+    (function,) = (one["id"] for one in config["dependencies"] if [target, event] in one["targets"])
+    body = {"data": data, "fn_index": function, "trigger_id": target, "session_hash": "anyone", **more}
+    site.post("/gradio_api/queue/join", json=body).raise_for_status()
+    return site.get("/gradio_api/queue/data", params={"session_hash": "anyone"}).text
 
 
 def _pick(page: Page, field: str, choice: str) -> None:
@@ -121,12 +157,117 @@ def test_what_cannot_be_added_is_refused_in_words_in_chinese_too(browser: Browse
             expect(said).to_contain_text(reason)
         (tmp_path / "large.txt").write_bytes(b"word " * 300_000)
         page.locator("#add input[type=file]").set_input_files(str(tmp_path / "large.txt"))
-        expect(said).to_have_text(CHINESE.too_large.format(name="large.txt", mb="1"))
+        expect(said).to_have_text(CHINESE.too_large.format(name="large.txt", mb="1.25"))
         many = [tmp_path / f"{number}.txt" for number in range(21)]
         for file in many:
             file.write_text("A word.")
         page.locator("#add input[type=file]").set_input_files([str(file) for file in many])
         expect(said).to_have_text(CHINESE.too_many.format(count=21, most=20))
+
+
+def test_what_was_sent_and_refused_or_added_is_not_kept(browser: Browser, site: str, sent: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.txt" for number in range(21)]
+    for file in files:
+        file.write_text(f"The zebra has number {file.stem}.")
+    with visiting(browser, site, "/library") as page:
+        page.locator("#add input[type=file]").set_input_files([str(file) for file in files])
+        expect(page.locator(".own .said")).to_have_text(ENGLISH.too_many.format(count=21, most=20))
+        page.locator("#add input[type=file]").set_input_files(str(files[0]))
+        expect(page.locator(".own .said")).to_contain_text("1 statements")
+        page.get_by_role("button", name=ENGLISH.remove.format(name="0.txt")).click()
+        expect(page.locator(".own li")).to_have_count(0)
+    assert _files(sent) == []
+
+
+def test_what_was_sent_and_left_is_deleted_with_the_end_of_the_server(library: Library, texts: tuple[SourceText, ...], sent: Path) -> None:
+    with listening(library, texts, page=True) as url:
+        httpx.post(f"{url}/gradio_api/upload", files={"files": ("left.txt", b"Left.")}, trust_env=False).raise_for_status()
+        assert [file.name for file in _files(sent)] == ["left.txt"]
+    assert _files(sent) == []
+
+
+@pytest.mark.parametrize("settings", [{"host": "0.0.0.0"}, {"api_keys": new_key("portal", "write")[1]}], ids=["public", "keys"])
+def test_where_the_endpoint_wants_a_key_the_page_changes_no_document(
+    browser: Browser, library: Library, texts: tuple[SourceText, ...], sent: Path, settings: dict[str, str]
+) -> None:
+    (held,) = library.own()
+    with listening(library, texts, page=True, **settings) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as anyone:
+        with visiting(browser, url, "/library", locale="zh-HK") as page:
+            expect(page.locator(".own li a")).to_have_text([held.title])
+            expect(page.locator("#own-intro")).to_contain_text(CHINESE.closed)
+            expect(page.locator("#add")).to_have_count(0)
+            expect(page.locator(".own button")).to_have_count(0)
+        said = _happened(anyone, "own", "remove", "en", event_data={"id": held.id, "text": held.id})
+        assert plain(ENGLISH.closed) in said
+        (place,) = anyone.post("/gradio_api/upload", files={"files": ("zebra.txt", b"The zebra fund opened in 2024.")}).json()
+        file = {"path": place, "meta": {"_type": "gradio.FileData"}}
+        assert plain(ENGLISH.closed) in _happened(anyone, "add", "upload", "en", [file])
+    assert [text.id for text in library.own()] == [held.id]
+    assert _files(sent) == []
+
+
+def test_pages_of_other_sites_send_no_events(site: str) -> None:
+    with httpx.Client(base_url=site, trust_env=False, timeout=60) as client:
+        for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}):
+            for method, path in (("POST", "/gradio_api/queue/join"), ("POST", "/gradio_api/upload"), ("OPTIONS", "/gradio_api/queue/join")):
+                refused = client.request(method, path, headers={**headers, "access-control-request-method": "POST"})
+                assert refused.status_code == 403, (headers, method, path)
+                assert "access-control-allow-origin" not in refused.headers
+        assert client.get("/library", headers={"origin": "https://evil.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({"host": "hkai.example"}, False),
+        ({"host": "hkai.example", "origin": "https://hkai.example"}, False),
+        ({"host": "hkai.example:7860", "origin": "http://hkai.example"}, True),
+        ({"host": "127.0.0.1:7860", "origin": "https://hkai.example", "sec-fetch-site": "same-origin"}, False),
+        ({"host": "127.0.0.1:7860", "origin": "https://hkai.example", "sec-fetch-site": "same-site"}, True),
+    ],
+)
+def test_what_is_foreign(headers: dict[str, str], refused: bool) -> None:
+    assert foreign(headers) == refused
+
+
+def test_what_another_process_adds_and_removes_is_shown(browser: Browser, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "zebras.txt"
+    file.write_text("The zebra fund of Kowloon opened in 2024.")
+    with visiting(browser, server.url, "/library") as page:
+        expect(page.locator(".own .empty")).to_have_text(ENGLISH.no_own)
+        added = hkai("ingest", str(file), data=server.data, cwd=tmp_path)
+        assert added.returncode == 0, added.stderr
+        page.reload()
+        page.locator(".own li a", has_text="zebras.txt").click()
+        expect(page.locator(".text")).to_contain_text("The zebra fund of Kowloon")
+        page.goto(server.url)
+        expect(page.locator("#scope")).to_be_visible()
+        page.goto(f"{server.url}/library")
+        page.get_by_role("button", name=ENGLISH.remove.format(name="zebras.txt")).click()
+        expect(page.locator(".own .empty")).to_have_text(ENGLISH.no_own)
+
+
+def test_a_document_that_cannot_be_removed_is_said_and_can_be_tried_again(browser: Browser, site: str, data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "heron.txt"
+    file.write_text("The heron fund of Kowloon opened in 2024.")
+    with visiting(browser, site, "/library", locale="zh-HK") as page, closing(sqlite3.connect(data / "conversations.db")) as database:
+        page.locator("#add input[type=file]").set_input_files(str(file))
+        remove = page.get_by_role("button", name=CHINESE.remove.format(name="heron.txt"))
+        database.execute("ALTER TABLE hkai_messages RENAME TO aside")
+        remove.click()
+        reason = PHRASES["zh"].troubles["store"].rstrip("。")
+        expect(page.locator(".own .said")).to_have_text(CHINESE.not_removed.format(name="heron.txt", reason=reason))
+        database.execute("ALTER TABLE aside RENAME TO hkai_messages")
+        remove.click()
+        expect(page.locator(".own .said")).to_have_text(CHINESE.removed.format(name="heron.txt"))
+        expect(page.locator(".own .empty")).to_have_text(CHINESE.no_own)
+
+
+def test_years_begin_with_that_of_the_newest_fact(texts: tuple[SourceText, ...]) -> None:
+    first, *others = texts
+    newer = replace(first, statements=(replace(first.statements[0], as_of="2031-05"), *first.statements[1:]))
+    offered = years([newer, *others])
+    assert (offered[0], offered[-1], len(offered)) == ("2031", "2016", 16)
 
 
 def test_every_reason_of_the_readers_is_known_in_chinese() -> None:
@@ -136,7 +277,7 @@ def test_every_reason_of_the_readers_is_known_in_chinese() -> None:
         "it has 60 MB; at most 50 MB are read (HKAI_MAX_FILE_MB)",
         "the DOCX is damaged and cannot be read",
     ):
-        assert not refusal(reason, CHINESE).isascii()
+        assert not worded(reason, CHINESE.refusals).isascii()
 
 
 @pytest.mark.parametrize(("lang", "locale"), [("en", "en-GB"), ("zh", "zh-HK")])

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from assistant.build import Parts
+from assistant.chain import Chain
+from assistant.conversations import LISTED, Conversations
+from assistant.errors import NotFound
+from assistant.evidence import load_weights
+from assistant.settings import Settings
+from corpus.text import SourceText
+from index.library import Library
 from tests.hkai_process import Server, copied, environment, free_port
 from tests.ui.browsing import QUESTION, answered, arrived, ask, visiting
+from tests.ui.conftest import listening
+from ui.chat.conversation import ConversationPage
 from ui.chat.phrases import PHRASES
+from ui.http import Readiness
 
 pytestmark = pytest.mark.browser
 
@@ -126,9 +140,54 @@ def test_a_shared_conversation_is_read_by_whoever_has_the_link_and_runs_nothing(
         expect(reader.locator("ol li").first).to_contain_text("as of")
         assert reader.title() == f"{QUESTION} <script>document.title='run'</script> · hkai"
         assert "default-src 'none'" in httpx.get(link, trust_env=False).headers["content-security-policy"]
+        page.reload()
+        arrived(page)
         page.get_by_role("button", name=ENGLISH.unshare).click()
+        expect(page.get_by_role("button", name=ENGLISH.unshare)).to_have_count(0)
         expect(page.locator(".shared")).to_have_count(0)
         assert reader.reload().status == 404
+
+
+def test_a_conversation_beyond_those_listed_is_deleted_too(library: Library, texts: tuple[SourceText, ...], tmp_path: Path) -> None:
+    token = "a-token-of-thirty-two-characters"
+    asked = gr.Request(headers={"cookie": f"hkai_visitor={token}"}, session_hash="one")
+    with closing(Conversations(tmp_path / "conversations.db")) as kept:
+        oldest, *_ = (kept.start(token, QUESTION).conversation.id for _ in range(LISTED + 1))
+        parts = Parts(Settings(data=tmp_path), texts, library, Chain(library, load_weights(library.embedder.name)), kept)
+        said = ConversationPage(parts, Readiness(parts)).remove(QUESTION, "", "en", gr.EventData(None, {"id": oldest}), asked)
+        assert ENGLISH.removed.format(title=QUESTION[:40]) in "".join(map(str, said))
+        with pytest.raises(NotFound):
+            kept.open(token, oldest)
+
+
+def test_a_database_that_is_down_is_said_and_the_page_is_labelled_all_the_same(
+    browser: Browser, library: Library, texts: tuple[SourceText, ...], tmp_path: Path
+) -> None:
+    with listening(library, texts, data=tmp_path, page=True) as url, visiting(browser, url, locale="zh-HK") as page:
+        ask(page, "數碼港超算中心有幾多算力？")
+        answered(page)
+        with closing(sqlite3.connect(tmp_path / "conversations.db")) as database:
+            database.execute("ALTER TABLE hkai_conversations RENAME TO aside")
+            said = page.locator(".toast-body", has_text=CHINESE.troubles["store"])
+            acts = (
+                lambda: page.locator(".past li a").click(),
+                lambda: page.locator("#find textarea").fill("算力"),
+                lambda: page.locator(".bar").get_by_role("button", name=CHINESE.share).click(),
+                lambda: page.locator(".past li").get_by_role("button", name=CHINESE.remove).click(),
+                lambda: page.locator("#new").click(),
+            )
+            for act in acts:
+                act()
+                said.locator(".toast-close").click()
+                expect(said).to_have_count(0)
+            page.reload()
+            expect(page.locator("#send")).to_have_text(CHINESE.send)
+            expect(page.locator(".welcome")).to_be_visible()
+            expect(said).to_be_visible()
+            database.execute("ALTER TABLE aside RENAME TO hkai_conversations")
+        page.reload()
+        arrived(page)
+        answered(page)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

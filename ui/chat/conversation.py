@@ -13,7 +13,7 @@ import gradio as gr
 from assistant.build import Parts
 from assistant.chain import MAX_QUESTION
 from assistant.errors import HkaiError, NotFound
-from assistant.transcripts import Conversation
+from assistant.transcripts import Conversation, Transcript
 from corpus.text import Lang
 from ui.chat.frame import QUIET, acts, brand_html, head, speak
 from ui.chat.panel import sources_html
@@ -78,12 +78,14 @@ class ConversationPage:
         stop.click(self.stop, [draft, current, top.lang], [live, status, send, stop], cancels=runs, **QUIET)
         for part in (log, live):
             part.rate(self.rate, [current, top.lang], [log, live], **QUIET)
-        past.open(self.open, [top.lang], [*shown, current], **QUIET)
-        new.click(self.new, [top.lang], [*shown, current], **QUIET)
+        # A change of conversation ends the answer that is being written: it would go on in the one that is shown.
+        changed: Any = {"outputs": [*shown, current, send, stop, draft], "cancels": runs, **QUIET}
+        past.open(self.open, [top.lang], **changed)
+        new.click(self.new, [top.lang], **changed)
         find.change(self.find, [find, current, top.lang], past, trigger_mode="always_last", **QUIET)
         past.rename(self.rename, [find, current, top.lang], [past, bar], **QUIET)
-        past.remove(self.remove, [find, current, top.lang], [*shown, current], **QUIET)
-        past.restore(self.restore, [find, current, top.lang], [*shown, current], **QUIET)
+        past.remove(self.remove, [find, current, top.lang], **changed)
+        past.restore(self.restore, [find, current, top.lang], **changed)
         bar.publish(self.share, [top.lang], bar, **QUIET)
         bar.withdraw(self.unshare, [top.lang], bar, **QUIET)
         current.change(None, current, None, js=ADDRESS, **QUIET)
@@ -145,10 +147,9 @@ class ConversationPage:
     def stop(self, draft: Exchange | None, current: str, lang: Lang) -> tuple[Any, ...]:
         """Leaves what is written so far; the question stays kept and can be asked again."""
         words = PHRASES[lang]
-        ready = (gr.update(visible=True), gr.update(visible=False))
         if draft is None or not current:
-            return gr.skip(), gr.skip(), *ready
-        return _live(replace(draft, busy=False, trouble=words.stopped), words), _status(words.stopped), *ready
+            return gr.skip(), gr.skip(), *_ready()
+        return _live(replace(draft, busy=False, trouble=words.stopped), words), _status(words.stopped), *_ready()
 
     def rate(self, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Keeps thumbs up or down with the reason; what was given before is taken back."""
@@ -161,62 +162,72 @@ class ConversationPage:
 
     def new(self, lang: Lang, request: gr.Request) -> tuple[Any, ...]:
         """An empty page; the conversation begins with its first question."""
-        return *self._shown(_owner(request), "", lang), ""
+        with _told(PHRASES[lang]):
+            return *self._shown(_owner(request), "", lang), "", *_ready(), None
 
     def open(self, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Shows a conversation as it was."""
-        return *self._shown(_owner(request), _of(event, "id"), lang), _of(event, "id")
+        with _told(PHRASES[lang]):
+            return *self._shown(_owner(request), _of(event, "id"), lang), _of(event, "id"), *_ready(), None
 
     def find(self, looked_for: str, current: str, lang: Lang, request: gr.Request) -> str:
         """Lists the conversations that hold the words."""
-        return self._past(_owner(request), current, lang, looked_for)
+        with _told(PHRASES[lang]):
+            return self._past(_owner(request), current, lang, looked_for)
 
     def rename(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Gives a conversation another title."""
         owner = _owner(request)
         with _told(PHRASES[lang]):
             renamed = self._kept.rename(owner, _of(event, "id"), _of(event, "text"))
-        return self._past(owner, current, lang, looked_for), bar_html(renamed, PHRASES[lang]) if renamed.id == current else gr.skip()
+            return self._past(owner, current, lang, looked_for), bar_html(renamed, PHRASES[lang]) if renamed.id == current else gr.skip()
 
     def remove(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Deletes a conversation, which can be undone."""
         owner, gone = _owner(request), _of(event, "id")
-        removed = next((one for one in self._kept.list(owner) if one.id == gone), None)
-        if removed:
-            self._kept.delete(owner, gone)
         left = "" if gone == current else current
-        *shown, _, status = self._shown(owner, left, lang)
-        return *shown, self._past(owner, left, lang, looked_for, removed), status, left
+        with _told(PHRASES[lang]):
+            removed = self._kept.open(owner, gone).conversation
+            self._kept.delete(owner, gone)
+            *shown, _, status = self._shown(owner, left, lang)
+            return *shown, self._past(owner, left, lang, looked_for, removed), status, left, *_ready(), None
 
     def restore(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Undoes that, and shows the conversation."""
         owner = _owner(request)
         with _told(PHRASES[lang]):
             back = self._kept.restore(owner, _of(event, "id"))
-        *shown, _, status = self._shown(owner, back.id, lang)
-        return *shown, self._past(owner, back.id, lang, looked_for), status, back.id
+            *shown, _, status = self._shown(owner, back.id, lang)
+            return *shown, self._past(owner, back.id, lang, looked_for), status, back.id, *_ready(), None
 
     def share(self, lang: Lang, event: gr.EventData, request: gr.Request) -> str:
         """Shares the conversation as it is now."""
         owner = _owner(request)
         with _told(PHRASES[lang]):
             link = self._kept.share(owner, _of(event, "id"))
+            shared = self._kept.open(owner, _of(event, "id")).conversation
         origin = str(dict(request.headers).get("origin", ""))
-        return bar_html(self._kept.open(owner, _of(event, "id")).conversation, PHRASES[lang], link=f"{origin}/shared/{link}")
+        return bar_html(shared, PHRASES[lang], link=f"{origin}/shared/{link}")
 
     def unshare(self, lang: Lang, event: gr.EventData, request: gr.Request) -> str:
         """Takes the link back."""
         owner = _owner(request)
         with _told(PHRASES[lang]):
             self._kept.unshare(owner, _of(event, "id"))
-        return bar_html(self._kept.open(owner, _of(event, "id")).conversation, PHRASES[lang])
+            return bar_html(self._kept.open(owner, _of(event, "id")).conversation, PHRASES[lang])
 
     # What is shown
 
     def labels(self, lang: Lang, current: str, scope: str, request: gr.Request) -> tuple[Any, ...]:
-        """Every word of the page in the language, and the conversation."""
-        words = PHRASES[lang]
-        own = any(text.own for text in self._parts.library.texts.values())
+        """Every word of the page in the language, and the conversation; what cannot be read is said, and the page is labelled all the same."""
+        words, own = PHRASES[lang], False
+        shown: tuple[Any, ...] = (*self._drawn(None, words), "", "")
+        try:
+            shown = self._shown(_owner(request), current, lang)
+            with self._parts.chain.reading() as library:
+                own = any(text.own for text in library.texts.values())
+        except HkaiError as error:
+            gr.Warning(plain(trouble(error, words)))
         return (
             brand_html("", words),
             words.new,
@@ -225,25 +236,24 @@ class ConversationPage:
             words.send,
             words.stop,
             gr.update(choices=_scopes(words), label=words.scope, visible=own, value=scope if own and scope in SCOPES else "both"),
-            *self._shown(_owner(request), current, lang),
+            *shown,
             current,
         )
 
     def _shown(self, owner: str, current: str, lang: Lang) -> tuple[Any, ...]:
         """Log, live, sources, bar, past and status for a conversation; those of a new one where there is none of that id."""
-        words = PHRASES[lang]
-        exchanges: list[Exchange] = []
-        conversation = None
+        words, transcript = PHRASES[lang], None
         try:
-            if current:
-                transcript = self._kept.open(owner, current)
-                conversation, exchanges = transcript.conversation, [exchange_of(message, words) for message in transcript.messages]
+            transcript = self._kept.open(owner, current) if current else None
         except NotFound:
             gr.Info(words.gone)
+        return *self._drawn(transcript, words), self._past(owner, current, lang), ""
+
+    def _drawn(self, transcript: Transcript | None, words: Phrases) -> tuple[str, str, str, str]:
+        """Log, live, sources and bar."""
+        exchanges = [exchange_of(message, words) for message in transcript.messages] if transcript else []
         live = _live(exchanges[-1], words) if exchanges else self._welcome(words)
-        return (
-            _log(exchanges[:-1], words), live, self._sources(exchanges, words), bar_html(conversation, words), self._past(owner, current, lang), "",
-        )  # fmt: skip
+        return _log(exchanges[:-1], words), live, self._sources(exchanges, words), bar_html(transcript.conversation if transcript else None, words)
 
     def _welcome(self, words: Phrases) -> str:
         writer = self._parts.chain.writer
@@ -261,6 +271,11 @@ def _owner(request: gr.Request) -> str:
     """The visitor of a request; where a browser keeps no cookie, its session, so that the conversation lasts as long as the page."""
     cookies = str(dict(request.headers).get("cookie", ""))
     return visitor(cookies) or f"session without a cookie {request.session_hash}"
+
+
+def _ready() -> tuple[Any, Any]:
+    """The buttons to send and to stop while nothing is being written."""
+    return gr.update(visible=True), gr.update(visible=False)
 
 
 def _of(event: gr.EventData, name: str) -> str:

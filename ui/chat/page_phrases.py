@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from corpus.text import Lang
@@ -38,6 +37,8 @@ class PagePhrases:
     too_large: str
     remove: str
     removed: str
+    not_removed: str
+    closed: str
     no_own: str
     refusals: tuple[tuple[str, str], ...]
     quality: str
@@ -93,6 +94,8 @@ ENGLISH = PagePhrases(
     too_large="{name}: not added, because it is larger than {mb} MB.",
     remove="Remove {name}",
     removed="{name}: removed.",
+    not_removed="{name}: not removed, because {reason}.",
+    closed="On this server documents are changed over the endpoint only (/v1/documents), with an API key; everyone who uses it can ask about them.",
     no_own="None yet.",
     refusals=(),
     quality="Quality",
@@ -140,6 +143,8 @@ CHINESE = PagePhrases(
     too_large="{name}：未能加入，因為大於 {mb} MB。",
     remove="移除 {name}",
     removed="{name}：已移除。",
+    not_removed="{name}：未能移除，原因是{reason}。",
+    closed="本伺服器的文件只可憑 API 金鑰經端點（/v1/documents）加入或移除；使用本伺服器的人都可以查詢。",
     no_own="暫時沒有。",
     refusals=(
         (r"it is empty", "文件是空的"),
@@ -172,11 +177,3 @@ CHINESE = PagePhrases(
 )  # fmt: skip
 
 PAGE_PHRASES: dict[Lang, PagePhrases] = {"en": ENGLISH, "zh": CHINESE}
-
-
-def refusal(reason: str, words: PagePhrases) -> str:
-    """Why a document cannot be read, in the language of `words`."""
-    for pattern, said in words.refusals:
-        if re.fullmatch(pattern, reason):
-            return re.sub(pattern, said, reason)
-    return reason

@@ -41,15 +41,16 @@ def bar_html(conversation: Conversation | None, words: Phrases, *, link: str = "
     if link:
         shared = (
             f'<div class="shared" role="status"><label>{words.link}<input readonly value="{attribute(link)}"></label>'
-            f"{button('copy', words.copy_link, text=link, more=_done(words))}{button('withdraw', words.unshare)}</div>"
+            f"{button('copy', words.copy_link, text=link, more=_done(words))}</div>"
         )
+    sharing = button("publish", words.share) + (button("withdraw", words.unshare) if conversation.link else "")
     export = "".join(
         f'<a href="/export/{attribute(conversation.id)}.{form}?lang={words.lang}" target="_blank" rel="noopener">{name}</a>'
         for form, name in words.exports.items()
     )
     return (
         f'<div class="bar" data-id="{attribute(conversation.id)}"><h1 class="title">{plain(conversation.title)}</h1>'
-        f'<div class="tools" role="group" aria-label="{words.conversation}">{button("publish", words.share)}{export}</div>{shared}</div>'
+        f'<div class="tools" role="group" aria-label="{words.conversation}">{sharing}{export}</div>{shared}</div>'
     )
 
 

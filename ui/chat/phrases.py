@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assistant.manners import EXAMPLES
@@ -275,9 +276,9 @@ def dated(day: str, words: Phrases) -> str:
     return " ".join(([str(number)] if number else []) + ([_MONTHS[month - 1]] if month else []) + [str(year)])
 
 
-def worded(reason: str, words: Phrases) -> str:
-    """Why a sentence was left out, in the language of `words`."""
-    for pattern, said in words.faults:
+def worded(reason: str, wordings: Sequence[tuple[str, str]]) -> str:
+    """A reason in the wording of the first pattern that it fits; as it is where it fits none."""
+    for pattern, said in wordings:
         if re.fullmatch(pattern, reason):
             return re.sub(pattern, said, reason)
     return reason

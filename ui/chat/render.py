@@ -175,7 +175,7 @@ def _notes(answer: Answer, words: Phrases) -> str:
     notes = [f'<p class="note">{plain(warning)}</p>' for warning in answer.warnings]
     left_out = [verdict for verdict in answer.verdicts if verdict.verdict == "unsupported"]
     if left_out:
-        items = "".join(f"<li><q>{plain(verdict.sentence)}</q> {plain(worded(verdict.reason, words))}</li>" for verdict in left_out)
+        items = "".join(f"<li><q>{plain(verdict.sentence)}</q> {plain(worded(verdict.reason, words.faults))}</li>" for verdict in left_out)
         notes.append(f'<details class="note"><summary>{words.left_out}</summary><ul>{items}</ul></details>')
     return "".join(notes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from corpus.text import SourceText, Statement
@@ -14,19 +14,27 @@ from ui.chat.panel import source_html
 from ui.chat.phrases import Phrases, dated
 from ui.chat.render import attribute, button, plain
 
+# The first year that is offered as a beginning; facts are rarely older.
+EARLIEST = 2016
+
 
 def fitting(texts: Sequence[SourceText], looked_for: str, filters: Filters) -> list[SourceText]:
-    """The texts that hold every word and pass the filters, by topic and title; those of the corpus only."""
+    """The texts that hold every word and pass the filters, by topic and title."""
     wanted = fold(looked_for).split()
     found = [
         text
         for text in texts
-        if not text.own
-        and filters.admits(text)
+        if filters.admits(text)
         and (not (filters.publisher or filters.since) or any(map(filters.admits_statement, text.statements)))
         and (not wanted or all(word in fold(f"{text.title} {' '.join(text.aliases)} {text.text}") for word in wanted))
     ]
     return sorted(found, key=lambda text: (text.topic, text.lang, text.title))
+
+
+def years(texts: Sequence[SourceText]) -> list[str]:
+    """The years from that of the newest fact back to `EARLIEST`."""
+    newest = max((statement.as_of for text in texts for statement in text.statements), default="")
+    return [str(year) for year in range(int(newest[:4] or EARLIEST), EARLIEST - 1, -1)]
 
 
 def shelf_html(texts: Sequence[SourceText], words: PagePhrases, *, current: str) -> str:
@@ -52,11 +60,15 @@ def text_html(text: SourceText | None, words: PagePhrases, common: Phrases) -> s
     return f'<article class="text" lang="{"zh-HK" if text.lang == "zh" else "en"}">{"".join(parts)}</article>'
 
 
-def own_html(texts: Sequence[SourceText], words: PagePhrases, common: Phrases, *, said: Sequence[str] = ()) -> str:
-    """The documents that were added, and what was just said of some."""
+def own_html(texts: Iterable[SourceText], words: PagePhrases, common: Phrases, *, said: Sequence[str] = (), closed: bool = False) -> str:
+    """The documents that were added, to be removed unless `closed`, and what was just said of some."""
+
+    def remove(text: SourceText) -> str:
+        return "" if closed else button("remove", words.remove.format(name=text.title), icon="remove", text=text.id)
+
     items = "".join(
         f'<li data-id="{attribute(text.id)}"><a href="/library?t={attribute(text.id)}" data-do="open" data-text="{attribute(text.id)}">{plain(text.title)}</a>'
-        f'<span class="about">{understood(text, words)}</span>{button("remove", words.remove.format(name=text.title), icon="remove", text=text.id)}</li>'
+        f'<span class="about">{understood(text, words)}</span>{remove(text)}</li>'
         for text in sorted((text for text in texts if text.own), key=lambda text: text.title)
     )
     listed = f"<ul>{items}</ul>" if items else f'<p class="empty">{words.no_own}</p>'
