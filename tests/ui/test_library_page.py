@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import subprocess
+import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -19,7 +21,8 @@ from reportlab.pdfgen.canvas import Canvas
 from corpus.text import SourceText
 from index.embedder import Embedder
 from index.library import Library
-from tests.hkai_process import ROOT, Server, hkai
+from tests.conftest import TEXTS
+from tests.hkai_process import ROOT, UNTIL_READY, Server, environment
 from tests.ui.browsing import answered, ask, visiting
 from tests.ui.conftest import listening
 from ui.chat.origin import foreign
@@ -29,7 +32,8 @@ from ui.chat.render import plain
 from ui.chat.shelf import years
 from ui.guard import new_key
 
-pytestmark = pytest.mark.browser
+# The browser starts first: Gradio takes its event loop, and would else leave some of its own open.
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("browser")]
 
 ENGLISH, CHINESE = PAGE_PHRASES["en"], PAGE_PHRASES["zh"]
 
@@ -230,19 +234,29 @@ def test_what_is_foreign(headers: dict[str, str], refused: bool) -> None:
     assert foreign(headers) == refused
 
 
-def test_what_another_process_adds_and_removes_is_shown(browser: Browser, server: Server, tmp_path: Path) -> None:
+ADD = """
+import sys
+from pathlib import Path
+from corpus.markdown import load
+from corpus.readers import from_file
+from index.embedder import Embedder
+from index.library import Library
+data, models, texts, file = map(Path, sys.argv[1:])
+library = Library(data, Embedder(cache=models))
+library.add([from_file(file)])
+library.sync(load(texts))
+"""
+
+
+def test_what_another_process_adds_is_shown(browser: Browser, site: str, data: Path, models: Path, tmp_path: Path) -> None:
     file = tmp_path / "zebras.txt"
     file.write_text("The zebra fund of Kowloon opened in 2024.")
-    with visiting(browser, server.url, "/library") as page:
+    with visiting(browser, site, "/library") as page:
         expect(page.locator(".own .empty")).to_have_text(ENGLISH.no_own)
-        added = hkai("ingest", str(file), data=server.data, cwd=tmp_path)
-        assert added.returncode == 0, added.stderr
+        subprocess.run([sys.executable, "-c", ADD, data, models, TEXTS, file], env=environment(data), timeout=UNTIL_READY, check=True)
         page.reload()
         page.locator(".own li a", has_text="zebras.txt").click()
         expect(page.locator(".text")).to_contain_text("The zebra fund of Kowloon")
-        page.goto(server.url)
-        expect(page.locator("#scope")).to_be_visible()
-        page.goto(f"{server.url}/library")
         page.get_by_role("button", name=ENGLISH.remove.format(name="zebras.txt")).click()
         expect(page.locator(".own .empty")).to_have_text(ENGLISH.no_own)
 
