@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -28,4 +27,4 @@ class SameOrigin:
 def foreign(headers: Mapping[str, str]) -> bool:
     """Whether a page of another host or port is behind a request; where a proxy renames the host, the browser's own word counts."""
     origin = headers.get("origin", "")
-    return bool(origin) and headers.get("sec-fetch-site") != "same-origin" and urlsplit(origin).netloc != headers.get("host", "")
+    return bool(origin) and headers.get("sec-fetch-site") != "same-origin" and origin.partition("://")[2] != headers.get("host", "")
