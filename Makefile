@@ -18,7 +18,7 @@ serve: $(INSTALLED) ## the chat page and the endpoint on http://127.0.0.1:7860 (
 	@$(BIN)/hkai serve
 
 test: $(TOOLS) browser ## all tests
-	@$(BIN)/pytest -m "not soak" -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+	@$(BIN)/pytest -m "not soak" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(TOOLS) ## linters, types and the corpus linter
 	@$(BIN)/ruff check .

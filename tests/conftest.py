@@ -192,7 +192,8 @@ LEFT_OUT = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the tests out, loudly, that need a program which is not there; in CI that is a failure."""
+    """Leaves the tests out, loudly, that need a program which is not there; in CI that is a failure. The slow folders go first."""
+    items.sort(key=lambda item: [item.path.is_relative_to(ROOT / "tests" / slow) for slow in ("ui", "evals")], reverse=True)
     config.stash[LEFT_OUT] = []
     for mark, found, name, how in NEEDED:
         wanted = [item for item in items if item.get_closest_marker(mark)]

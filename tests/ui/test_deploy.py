@@ -143,8 +143,12 @@ def test_a_document_added_through_one_is_answered_by_the_other_until_it_is_delet
 def test_what_the_log_holds_is_json_without_questions(pair: Pair) -> None:
     with pair.client(0) as client:
         client.post("/v1/answer", json=QUESTION, headers={"X-Request-ID": "by-hand"})
-    lines = [json.loads(line) for line in pair.servers[0].log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
-    (request,) = (line for line in lines if line["event"] == "request" and line["request_id"] == "by-hand")
+    end, request = time.monotonic() + 30, None
+    while request is None:  # a request is logged when its reply has gone
+        assert time.monotonic() < end
+        written = pair.servers[0].log.read_text(encoding="utf-8")
+        lines = [json.loads(line) for line in written.splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
+        request = next((line for line in lines if line["event"] == "request" and line["request_id"] == "by-hand"), None)
     assert (request["route"], request["status"]) == ("/v1/answer", 200)
     assert RARE not in json.dumps([line for line in lines if line["event"] == "answer"])
 
