@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 
-from assistant.records import Evidence, Period, Question
+from assistant.records import Evidence, Question
 from corpus.figures import figures
 from corpus.markdown import topic_id
 from index.embedder import Embedder, Vectors
@@ -27,7 +27,7 @@ from index.words import tokens
 LIMIT = 12
 POOL = 60
 # How many statements the judge reads: first a few, which are all where one of them answers (in log odds) a plain question; else a dozen.
-JUDGED_FIRST, JUDGED, ANSWERS = 4, 12, 1.0
+JUDGED_FIRST, JUDGED, ANSWERS = 4, 12, 0.5
 SERIES_REACH = 1.5
 # Of two statements that may disagree: the least share of their words that both have, where the figure has a unit and where it is a bare
 # number, and by what share of the larger two figures may differ that were only rounded.
@@ -89,9 +89,9 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
 
 
 def _plain(question: Question) -> bool:
-    """Whether one statement may be the whole answer: one thing is asked for, of no special time, and without leaning on what was said before."""
+    """Whether one statement may be the whole answer: one thing is asked for, not the newest of several, and without leaning on what was said before."""
     several = question.kind in ("list", "timeline", "compare", "how_to") or question.parts or question.sides
-    return not several and question.period == Period() and question.standalone == question.asked.strip()
+    return not several and not question.period.latest and question.standalone == question.asked.strip()
 
 
 def rerank(question: Question, ordered: Sequence[Hit], reranker: Reranker) -> list[Hit]:
