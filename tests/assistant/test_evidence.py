@@ -77,7 +77,7 @@ def test_of_texts_that_tell_the_same_the_one_that_fits_best_is_kept(library: Lib
 
 
 def test_the_judge_reorders_the_best_and_leaves_the_others_behind(library: Library, judge: Judge) -> None:
-    question = _question("What share of the computing price does the AI Subsidy Scheme pay?", library)
+    question = _question("List what the AI Subsidy Scheme pays for", library)
     ranked = rank(question, _hits(library, question), library, load_weights(library.embedder.name))
     judged = reorder(question, ranked, judge, Weights({}, {}, 0.5, 0.8, statement_judged={"judge": 1.0}))
     assert {hit.id for hit in judged[:JUDGED]} == {hit.id for hit in ranked[:JUDGED]}
