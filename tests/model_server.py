@@ -20,8 +20,8 @@ class Reply:
     """What one request gets: pieces of text as a stream, or a refusal. `pieces` may depend on the request.
 
     `cut` ends the connection after the pieces without saying that they are all; `plain` sends the stream without saying how long it is, so that
-    its end is only the end of the connection; `hang` sends nothing more until the server is closed or told anew, `drip` sends signs of life that
-    are no tokens until the server is closed, `mute` not even a status; `body` stands in for the whole stream, of the type `content`; `finish` is
+    its end is only the end of the connection; `hang` sends nothing more until the server is closed, `drip` sends signs of life that
+    are no tokens until then, `mute` not even a status; `body` stands in for the whole stream, of the type `content`; `finish` is
     the reason that is given at the end. `headers` come with a refusal; those of a stream take `slow` seconds, one by one.
     """
 
@@ -49,7 +49,6 @@ class ModelServer:
         self.times: list[float] = []
         self.connected: set[int] = set()
         self.closed = threading.Event()
-        self._told = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
@@ -62,8 +61,6 @@ class ModelServer:
 
     def script(self, *replies: Reply) -> None:
         """What the next requests get."""
-        self._told.set()
-        self._told = threading.Event()
         self.replies = list(replies)
         self.requests.clear()
         self.times.clear()
@@ -94,7 +91,6 @@ class ModelServer:
                 server.requests.append(request)
                 server.times.append(time.monotonic())
                 server.keys.append(self.headers["authorization"])
-                self._told = server._told
                 reply = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
                 self.close_connection = True
                 server.connected.add(id(self))
@@ -148,8 +144,8 @@ class ModelServer:
                     self._send(b"")
 
             def _wait(self) -> None:
-                """Until the server is closed or told anew, or the client hangs up."""
-                while not (server.closed.is_set() or self._told.is_set()):
+                """Until the server is closed or the client hangs up."""
+                while not server.closed.is_set():
                     if select.select([self.connection], [], [], 0.02)[0] and not self.connection.recv(1, socket.MSG_PEEK):
                         return
 
