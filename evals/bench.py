@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -120,8 +121,9 @@ def at_scale(chain: Chain, questions: Sequence[str], scale: int, seed: int = 0) 
     with TemporaryDirectory() as folder:
         large = copy.copy(chain)
         large.library = Library(Path(folder), _Random(chain.library.embedder, draw))
-        large.library.sync(texts)
-        return _adds(by_turns({EMBEDDING: _embedding(large), FINDING: lambda question: large.find(Ask(question))}, questions))
+        with closing(large.library):
+            large.library.sync(texts)
+            return _adds(by_turns({EMBEDDING: _embedding(large), FINDING: lambda question: large.find(Ask(question))}, questions))
 
 
 class _Random(Embedder):
@@ -155,8 +157,7 @@ def build(texts: Sequence[SourceText], embedder: Embedder) -> Build:
     encoding_statements = _seconds(lambda: embedder.encoded(sentences))
 
     def building(with_embedder: Embedder) -> float:
-        with TemporaryDirectory() as folder:
-            library = Library(Path(folder), with_embedder)
+        with TemporaryDirectory() as folder, closing(Library(Path(folder), with_embedder)) as library:
             return _seconds(lambda: library.sync(texts))
 
     encoding_all = encoding_chunks + encoding_statements

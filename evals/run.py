@@ -68,7 +68,9 @@ def each(chain: Chain, cases: Sequence[Case], *, mode: Mode = "quotes", grader: 
         for case in cases:
             try:
                 if case.documents not in chains:
-                    chains[case.documents] = _with_documents(chain, case.documents, Path(stack.enter_context(TemporaryDirectory())))
+                    over = _with_documents(chain, case.documents, Path(stack.enter_context(TemporaryDirectory())))
+                    chains[case.documents] = over
+                    stack.callback(over.library.close)
                 result = _result(chains[case.documents], case, mode)
                 if grader and result.answer:
                     result = replace(result, opinion=grader.opinion(case, _known(chain, case), result.answer.text))

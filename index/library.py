@@ -108,6 +108,10 @@ class Library:
         self._chunks: dict[str, list[Chunk]] = {}
         self._twins: dict[str, str] = {}
 
+    def close(self) -> None:
+        """Lets go of the index's files and connections; nothing can be searched or changed after."""
+        close(self._client)
+
     def _open_shelves(self) -> None:
         self._client = connect(self._chroma)
         self.chunks = Shelf(Meaning(self._client, "hkai-chunks"), Words(self.folder / "words" / "chunks"))

@@ -95,8 +95,9 @@ class Meaning:
 
     @_answering()
     def _open(self) -> None:
+        # Every change goes to disk at once: what is not there Chroma makes anew in memory when it opens the collection, and writes as it lies there.
         self._collection = self._client.get_or_create_collection(
-            self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 100}}
+            self._name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 100, "sync_threshold": 1}}
         )
 
     @_answering()
@@ -138,8 +139,9 @@ class Meaning:
             of = [str(about["text_id"]) for about in rows["metadatas"] or []]
             kept = [number for number, text_id in enumerate(of) if text_id in text_ids]
             if kept:
-                vectors = cast("Vectors", rows["embeddings"])
-                aside.add([rows["ids"][number] for number in kept], vectors[kept], [of[number] for number in kept])
+                vectors = cast("Vectors", rows["embeddings"])[kept]
+                aside.add([rows["ids"][number] for number in kept], vectors, [of[number] for number in kept])
+                aside.nearest(vectors[:1], 1)  # is answered once they are on disk
         return aside
 
     @_answering()

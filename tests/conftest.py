@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,20 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def _closed_libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A library that a test opens is closed at its end: each holds a dozen files and sockets."""
+    make = Library.__init__
+    with ExitStack() as opened:
+
+        def made(self: Library, *arguments: Any, **options: Any) -> None:
+            make(self, *arguments, **options)
+            opened.callback(self.close)
+
+        monkeypatch.setattr(Library, "__init__", made)
+        yield
+
+
 # The real parts
 
 
@@ -117,12 +132,12 @@ def texts() -> tuple[SourceText, ...]:
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts: tuple[SourceText, ...]) -> Library:
+def library(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts: tuple[SourceText, ...]) -> Iterator[Library]:
     """A library of `texts` and of the article as a document of the user's own; no test may change it."""
-    made = Library(tmp_path_factory.mktemp("library"), embedder)
-    made.add([from_file(ARTICLE)])
-    made.sync(texts)
-    return made
+    with closing(Library(tmp_path_factory.mktemp("library"), embedder)) as made:
+        made.add([from_file(ARTICLE)])
+        made.sync(texts)
+        yield made
 
 
 # The real program

@@ -83,7 +83,7 @@ def test_documents_of_a_case_are_added_for_it_alone(chain: Chain, tmp_path: Path
 def test_documents_of_a_case_are_asked_without_the_users_own(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shutil.copytree(chain.library.folder, tmp_path / "data")
     (folder / "conversations.db").write_bytes(b"what visitors asked")
-    (folder / "models").mkdir()
+    (folder / "models").mkdir(exist_ok=True)
     users = Library(folder, chain.library.embedder)
     users.open([text for text in chain.library.texts.values() if not text.own])
     (tmp_path / "robots.txt").write_text("The Walrus Club bought a robot named Otto for HK$4,321 in May 2026.\n", encoding="utf-8")

@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from corpus.readers import from_bytes, from_file
@@ -45,12 +48,12 @@ def few(texts: Texts) -> Texts:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, few: Texts) -> Library:
+def small(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, few: Texts) -> Iterator[Library]:
     """A library of `few` and of the article; no test may change it."""
-    made = Library(tmp_path_factory.mktemp("small"), embedder)
-    made.add([from_file(ARTICLE)])
-    made.sync(few)
-    return made
+    with closing(Library(tmp_path_factory.mktemp("small"), embedder)) as made:
+        made.add([from_file(ARTICLE)])
+        made.sync(few)
+        yield made
 
 
 @pytest.fixture
@@ -275,6 +278,19 @@ def test_only_own_documents_can_be_removed(folder: Path, embedder: Embedder, ide
     assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["texts"]
 
 
+def test_a_closed_library_holds_no_file(folder: Path, embedder: Embedder, few: Texts) -> None:
+    library = Library(folder, embedder)
+    library.open(few)
+    assert _open_in(folder)
+    library.close()
+    library.close()
+    assert _open_in(folder) == []
+
+
+def _open_in(folder: Path) -> list[str]:
+    return [file.path for file in psutil.Process().open_files() if file.path.startswith(str(folder))]
+
+
 # What is asked of it
 
 
@@ -374,8 +390,10 @@ def test_of_a_deleted_document_no_byte_is_left(folder: Path, embedder: Embedder,
     library.remove(_rare().id)
     library.sync(few)
     assert _holding(folder, *needles) == []
+    vectors_written = {path: path.read_bytes() for path in folder.glob("chroma/*/*.bin")}
     assert _rare().id not in _found(library, f"When did the {RARE} observatory open?")
     assert _found(library, "What does the AI Subsidy Scheme pay for?")
+    assert {path: path.read_bytes() for path in folder.glob("chroma/*/*.bin")} == vectors_written  # else what lay in memory could be among it
 
 
 def test_of_the_document_that_another_took_the_place_of_no_byte_is_left(folder: Path, embedder: Embedder, few: Texts) -> None:

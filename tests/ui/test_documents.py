@@ -32,8 +32,9 @@ OWNER = "an-unguessable-token"
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts: tuple[SourceText, ...]) -> Library:
-    return Library(tmp_path_factory.mktemp("held"), embedder)
+def held(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Iterator[Library]:
+    with closing(Library(tmp_path_factory.mktemp("held"), embedder)) as held:
+        yield held
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,10 @@ def test_there_are_fifty() -> None:
 @pytest.fixture(scope="module")
 def site(embedder: Embedder, texts: tuple[SourceText, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of one's own, to which documents are added."""
-    own = Library(tmp_path_factory.mktemp("own"), embedder)
-    own.sync(texts)
-    with listening(own, texts, page=True) as url:
-        yield url
+    with closing(Library(tmp_path_factory.mktemp("own"), embedder)) as own:
+        own.sync(texts)
+        with listening(own, texts, page=True) as url:
+            yield url
 
 
 def test_nothing_in_a_question_or_a_title_runs_and_all_is_shown_as_text(browser: Browser, site: str) -> None:

@@ -55,10 +55,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(embedder: Embedder, texts: tuple[SourceText, ...], sent: Path, data: Path) -> Iterator[str]:
     """The address of a server of one's own, to which documents are added, with a low limit."""
-    own = Library(data, embedder)
-    own.sync(texts)
-    with listening(own, texts, data=data, max_file_mb=1.25, page=True) as url:
-        yield url
+    with closing(Library(data, embedder)) as own:
+        own.sync(texts)
+        with listening(own, texts, data=data, max_file_mb=1.25, page=True) as url:
+            yield url
 
 
 def _files(folder: Path) -> list[Path]:
