@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assistant.errors import Broken, Busy, HkaiError
+from ui.watch import log
 
 WAITING = 8
 KEPT = 1_000
@@ -77,5 +78,6 @@ class Jobs:
             except HkaiError as error:
                 job.error, job.status = error, "failed"
             except Exception as error:  # noqa: BLE001  # the outermost edge of this thread: whatever it is, its job says so and the next one runs
+                log.exception("a job failed")
                 job.error = Broken(f"It failed ({type(error).__name__}: {error}).", "Try again; if it fails again, `hkai doctor` may say why.")
                 job.status = "failed"

@@ -27,6 +27,7 @@ from tests.ui.browsing import QUESTION, answered, arrived, ask, visiting
 from tests.ui.conftest import listening
 from ui.chat.conversation import ConversationPage
 from ui.chat.phrases import PHRASES
+from ui.chat.talk import Writing
 from ui.http import Readiness
 
 pytestmark = pytest.mark.browser
@@ -154,7 +155,7 @@ def test_a_conversation_beyond_those_listed_is_deleted_too(library: Library, tex
     with closing(Conversations(tmp_path / "conversations.db")) as kept:
         oldest, *_ = (kept.start(token, QUESTION).conversation.id for _ in range(LISTED + 1))
         parts = Parts(Settings(data=tmp_path), texts, library, Chain(library, load_weights(library.embedder.name)), kept)
-        said = ConversationPage(parts, Readiness(parts)).remove(QUESTION, "", "en", gr.EventData(None, {"id": oldest}), asked)
+        said = ConversationPage(parts, Readiness(parts)).remove(Writing(), QUESTION, "", "en", gr.EventData(None, {"id": oldest}), asked)
         assert ENGLISH.removed.format(title=QUESTION[:40]) in "".join(map(str, said))
         with pytest.raises(NotFound):
             kept.open(token, oldest)

@@ -20,7 +20,7 @@ from ui.chat.panel import sources_html
 from ui.chat.past import HERE, bar_html, past_html
 from ui.chat.phrases import PHRASES, Phrases
 from ui.chat.render import Exchange, exchange_html, plain, welcome_html
-from ui.chat.talk import SCOPES, Talk, exchange_of, trouble
+from ui.chat.talk import SCOPES, Talk, Writing, exchange_of, trouble
 from ui.chat.visitor import visitor
 from ui.http import Readiness
 
@@ -28,6 +28,8 @@ from ui.http import Readiness
 ADDRESS = "(id) => { window.hkai.address(id); }"
 OPENED = "() => window.hkai.opened()"
 UNSENT = "() => window.hkai.unsent()"
+# What a question that is not answered changes.
+NOTHING = tuple(gr.skip() for _ in range(10))
 
 
 class ConversationPage:
@@ -43,7 +45,7 @@ class ConversationPage:
         words = PHRASES["en"]
         top = head("")
         current = gr.Textbox(visible="hidden", elem_id="current")
-        draft = gr.State(None)
+        writing = gr.State(Writing())
         with gr.Sidebar(open=True, width=280, elem_id="past"):
             new = gr.Button(words.new, elem_id="new")
             find = gr.Textbox(placeholder=words.look_for, label=words.look_for, show_label=False, container=False, elem_id="find", max_length=200)
@@ -67,25 +69,24 @@ class ConversationPage:
                 sources = gr.HTML(sources_html([], {}, words), elem_id="sources", apply_default_css=False)
 
         shown = [log, live, sources, bar, past, status]
-        running = [*shown, box, send, stop, current, draft]
-        given = [current, top.lang, scope]
-        runs = [
-            gr.on([box.submit, send.click], self.ask, [box, *given], running, **QUIET, concurrency_id="answer", concurrency_limit=8),
-            *(part.ask(self.ask_chosen, given, running, **QUIET, concurrency_id="answer") for part in (log, live)),
-            *(part.edited(self.ask_edited, given, running, **QUIET, concurrency_id="answer") for part in (log, live)),
-            *(part.again(self.ask_again, given, running, **QUIET, concurrency_id="answer") for part in (log, live)),
-        ]
-        stop.click(self.stop, [draft, current, top.lang], [live, status, send, stop], cancels=runs, **QUIET)
+        running = [*shown, box, send, stop, current]
+        given = [writing, current, top.lang, scope]
+        answers: Any = {"outputs": running, **QUIET, "concurrency_id": "answer"}
+        gr.on([box.submit, send.click], self.ask, [box, *given], **answers, concurrency_limit=8)
         for part in (log, live):
+            part.ask(self.ask_chosen, given, **answers)
+            part.edited(self.ask_edited, given, **answers)
+            part.again(self.ask_again, given, **answers)
             part.rate(self.rate, [current, top.lang], [log, live], **QUIET)
+        stop.click(self.stop, [writing, top.lang], [live, status, send, stop], concurrency_limit=None, **QUIET)
         # A change of conversation ends the answer that is being written: it would go on in the one that is shown.
-        changed: Any = {"outputs": [*shown, current, send, stop, draft], "cancels": runs, **QUIET}
-        past.open(self.open, [top.lang], **changed)
-        new.click(self.new, [top.lang], **changed)
+        changed: Any = {"outputs": [*shown, current, send, stop], "concurrency_limit": None, **QUIET}
+        past.open(self.open, [writing, top.lang], **changed)
+        new.click(self.new, [writing, top.lang], **changed)
         find.change(self.find, [find, current, top.lang], past, trigger_mode="always_last", **QUIET)
         past.rename(self.rename, [find, current, top.lang], [past, bar], **QUIET)
-        past.remove(self.remove, [find, current, top.lang], **changed)
-        past.restore(self.restore, [find, current, top.lang], **changed)
+        past.remove(self.remove, [writing, find, current, top.lang], **changed)
+        past.restore(self.restore, [writing, find, current, top.lang], **changed)
         bar.publish(self.share, [top.lang], bar, **QUIET)
         bar.withdraw(self.unshare, [top.lang], bar, **QUIET)
         current.change(None, current, None, js=ADDRESS, **QUIET)
@@ -94,62 +95,67 @@ class ConversationPage:
 
     # Asking
 
-    def ask(self, text: str, current: str, lang: Lang, scope: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def ask(self, text: str, writing: Writing, current: str, lang: Lang, scope: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Answers what was typed."""
-        yield from self._answer(_owner(request), text, current, (), lang, scope)
+        yield from self._answer(writing, _owner(request), text, current, (), lang, scope)
 
-    def ask_chosen(self, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def ask_chosen(self, writing: Writing, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Answers a question that was offered."""
-        yield from self._answer(_owner(request), _of(event, "text"), current, (), lang, scope)
+        yield from self._answer(writing, _owner(request), _of(event, "text"), current, (), lang, scope)
 
-    def ask_edited(self, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def ask_edited(self, writing: Writing, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Answers a question as it was edited, in place of it."""
-        yield from self._answer(_owner(request), _of(event, "text"), current, (_of(event, "id"),), lang, scope)
+        yield from self._answer(writing, _owner(request), _of(event, "text"), current, (_of(event, "id"),), lang, scope)
 
-    def ask_again(self, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def ask_again(self, writing: Writing, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Answers a question once more, in place of its answer."""
         owner, asked = _owner(request), _of(event, "id")
         with _told(PHRASES[lang]):
             messages = self._kept.open(owner, current).messages
         for message in messages:
             if message.id == asked:
-                yield from self._answer(owner, message.question, current, (asked,), lang, scope)
+                yield from self._answer(writing, owner, message.question, current, (asked,), lang, scope)
 
-    def _answer(self, owner: str, text: str, current: str, replaces: tuple[str, ...], lang: Lang, scope: str) -> Iterator[tuple[Any, ...]]:
+    def _answer(self, writing: Writing, owner: str, text: str, current: str, replaces: tuple[str, ...], lang: Lang, scope: str) -> Iterator[tuple[Any, ...]]:
         """Keeps the question, streams the answer, and keeps that."""
-        words = PHRASES[lang]
-        if not text.strip():
-            yield tuple(gr.skip() for _ in range(11))
+        words, text = PHRASES[lang], text.strip()[:MAX_QUESTION]
+        if not text:
+            yield NOTHING
             return
-        text = text.strip()[:MAX_QUESTION]
-        try:
-            conversation, before, message = self._talk.keep(owner, text, current, replaces)
-        except HkaiError as error:
-            gr.Warning(plain(trouble(error, words)))
-            yield tuple(gr.skip() for _ in range(11))
-            return
-        settled = [exchange_of(one, words) for one in before.messages]
-        live = Exchange(message.id, text, busy=True)
-        busy = (gr.skip(), gr.update(visible=False), gr.update(visible=True), conversation.id)
-        yield (
-            _log(settled, words), _live(live, words), gr.skip(), bar_html(conversation, words), self._past(owner, conversation.id, lang),
-            _status(words.working), "", gr.update(visible=False), gr.update(visible=True), conversation.id, live,
-        )  # fmt: skip
-        for written in self._talk.written(owner, live, before.turns, scope, words):
-            live = written
-            yield gr.skip(), _live(live, words), gr.skip(), gr.skip(), gr.skip(), gr.skip(), *busy, live
-        said = words.done.format(count=len(live.citations)) if live.answer else live.trouble
-        yield (
-            gr.skip(), _live(live, words), self._sources([*settled, live], words), gr.skip(), gr.skip(), _status(said),
-            gr.skip(), gr.update(visible=True), gr.update(visible=False), gr.skip(), None,
-        )  # fmt: skip
+        with writing.begun(current) as begun:
+            if not begun:
+                yield NOTHING
+                return
+            try:
+                conversation, before, message = self._talk.keep(owner, text, current, replaces)
+            except HkaiError as error:
+                gr.Warning(plain(trouble(error, words)))
+                yield NOTHING
+                return
+            writing.shows = conversation.id
+            settled = [exchange_of(one, words) for one in before.messages]
+            first = live = Exchange(message.id, text, busy=True)
+            busy = (gr.update(visible=False), gr.update(visible=True), conversation.id)
+            yield (
+                _log(settled, words), _live(live, words), gr.skip(), bar_html(conversation, words), self._past(owner, conversation.id, lang),
+                _status(words.working), "", *busy,
+            )  # fmt: skip
+            for live in writing.each(self._talk.written(owner, first, before.turns, scope, words), first):
+                yield gr.skip(), _live(live, words), gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), *busy
+            if live.busy:  # it was ended by what also says how the page goes on
+                return
+            said = words.done.format(count=len(live.citations)) if live.answer else live.trouble
+            yield (
+                gr.skip(), _live(live, words), self._sources([*settled, live], words), gr.skip(), gr.skip(), _status(said),
+                gr.skip(), *_ready(), gr.skip(),
+            )  # fmt: skip
 
-    def stop(self, draft: Exchange | None, current: str, lang: Lang) -> tuple[Any, ...]:
+    def stop(self, writing: Writing, lang: Lang) -> tuple[Any, ...]:
         """Leaves what is written so far; the question stays kept and can be asked again."""
-        words = PHRASES[lang]
-        if draft is None or not current:
+        words, live = PHRASES[lang], writing.end()
+        if live is None or not live.busy:
             return gr.skip(), gr.skip(), *_ready()
-        return _live(replace(draft, busy=False, trouble=words.stopped), words), _status(words.stopped), *_ready()
+        return _live(replace(live, busy=False, trouble=words.stopped), words), _status(words.stopped), *_ready()
 
     def rate(self, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Keeps thumbs up or down with the reason; what was given before is taken back."""
@@ -160,15 +166,16 @@ class ConversationPage:
 
     # Conversations
 
-    def new(self, lang: Lang, request: gr.Request) -> tuple[Any, ...]:
+    def new(self, writing: Writing, lang: Lang, request: gr.Request) -> tuple[Any, ...]:
         """An empty page; the conversation begins with its first question."""
         with _told(PHRASES[lang]):
-            return *self._shown(_owner(request), "", lang), "", *_ready(), None
+            return *self._changed(writing, _owner(request), "", lang), "", *_ready()
 
-    def open(self, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+    def open(self, writing: Writing, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Shows a conversation as it was."""
+        opened = _of(event, "id")
         with _told(PHRASES[lang]):
-            return *self._shown(_owner(request), _of(event, "id"), lang), _of(event, "id"), *_ready(), None
+            return *self._changed(writing, _owner(request), opened, lang), opened, *_ready()
 
     def find(self, looked_for: str, current: str, lang: Lang, request: gr.Request) -> str:
         """Lists the conversations that hold the words."""
@@ -182,23 +189,23 @@ class ConversationPage:
             renamed = self._kept.rename(owner, _of(event, "id"), _of(event, "text"))
             return self._past(owner, current, lang, looked_for), bar_html(renamed, PHRASES[lang]) if renamed.id == current else gr.skip()
 
-    def remove(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+    def remove(self, writing: Writing, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Deletes a conversation, which can be undone."""
         owner, gone = _owner(request), _of(event, "id")
         left = "" if gone == current else current
         with _told(PHRASES[lang]):
             removed = self._kept.open(owner, gone).conversation
             self._kept.delete(owner, gone)
-            *shown, _, status = self._shown(owner, left, lang)
-            return *shown, self._past(owner, left, lang, looked_for, removed), status, left, *_ready(), None
+            *shown, _, status = self._changed(writing, owner, left, lang)
+            return *shown, self._past(owner, left, lang, looked_for, removed), status, left, *_ready()
 
-    def restore(self, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+    def restore(self, writing: Writing, looked_for: str, current: str, lang: Lang, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Undoes that, and shows the conversation."""
         owner = _owner(request)
         with _told(PHRASES[lang]):
             back = self._kept.restore(owner, _of(event, "id"))
-            *shown, _, status = self._shown(owner, back.id, lang)
-            return *shown, self._past(owner, back.id, lang, looked_for), status, back.id, *_ready(), None
+            *shown, _, status = self._changed(writing, owner, back.id, lang)
+            return *shown, self._past(owner, back.id, lang, looked_for), status, back.id, *_ready()
 
     def share(self, lang: Lang, event: gr.EventData, request: gr.Request) -> str:
         """Shares the conversation as it is now."""
@@ -217,6 +224,13 @@ class ConversationPage:
             return bar_html(self._kept.open(owner, _of(event, "id")).conversation, PHRASES[lang])
 
     # What is shown
+
+    def _changed(self, writing: Writing, owner: str, current: str, lang: Lang) -> tuple[Any, ...]:
+        """As `_shown`, where the page comes to show another conversation: what is being written on it ends."""
+        writing.end()
+        shown = self._shown(owner, current, lang)
+        writing.shows = current
+        return shown
 
     def labels(self, lang: Lang, current: str, scope: str, request: gr.Request) -> tuple[Any, ...]:
         """Every word of the page in the language, and the conversation; what cannot be read is said, and the page is labelled all the same."""

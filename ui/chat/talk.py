@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import cast
 
 from assistant.build import Parts, keep_answer
 from assistant.chain import Ask
-from assistant.errors import HkaiError, NotFound
+from assistant.errors import Broken, HkaiError, NotFound
 from assistant.records import Turn
 from assistant.transcripts import Conversation, Feedback, Message, Transcript
 from index.search import Filters
 from ui.chat.phrases import Phrases, dated
 from ui.chat.render import Exchange
 from ui.http import Readiness
+from ui.watch import log
 
+# Seconds between two looks whether an answer is to end, and for which is waited until it has.
+TICK, PATIENCE = 0.05, 5.0
 # Which texts are asked: all, those of the corpus, or one's own documents.
 SCOPES: dict[str, bool | None] = {"both": None, "corpus": False, "own": True}
 
@@ -39,7 +45,7 @@ class Talk:
         message = self._kept.append(owner, current, text, replaces=replaces)
         return before.conversation, replace(before, messages=tuple(one for one in before.messages if one.id not in replaces)), message
 
-    def written(self, owner: str, live: Exchange, turns: Sequence[Turn], scope: str, words: Phrases) -> Iterator[Exchange]:
+    def written(self, owner: str, live: Exchange, turns: Sequence[Turn], scope: str, words: Phrases) -> Generator[Exchange]:
         """The exchange as its answer grows, the last time with the answer, which is then kept, or with what went wrong."""
         while not self._readiness.ready and not self._readiness.trouble:
             yield replace(live, step=words.preparing.format(step=self._readiness.step))
@@ -60,6 +66,10 @@ class Talk:
                 yield live
         except HkaiError as error:
             yield replace(live, busy=False, trouble=trouble(error, words))
+        except Exception as error:  # noqa: BLE001  # the outermost edge of an answer: whatever it is, the page says so and goes on
+            log.exception("answering failed")
+            broken = Broken(f"Answering failed ({type(error).__name__}).", "Try again; if it fails again, `hkai doctor` may say why.")
+            yield replace(live, busy=False, trouble=trouble(broken, words))
 
     def rate(self, owner: str, current: str, identifier: str, value: str, reason: str, words: Phrases) -> list[Exchange]:
         """The conversation with `value`, up or down, kept for the answer `identifier`; given twice, it is taken back."""
@@ -75,6 +85,73 @@ class Talk:
         publishers = {source.publisher for statement in statements for source in statement.sources}
         latest = dated(max((statement.as_of for statement in statements), default=""), words)
         return {"texts": len(self._parts.corpus), "statements": f"{len(statements):,}", "publishers": len(publishers), "date": latest}
+
+
+class Writing:
+    """The answer that one page is being written, at most one: whoever shows something else on that page ends it first.
+
+    Gradio's own `cancels` waits until what it cancels has yielded, which a model may keep from it for a minute, and then cancels what was asked meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.shows: str | None = None  # the conversation that the page shows, None until it was given one
+        self._live: Exchange | None = None
+        self._end, self._ended = threading.Event(), threading.Event()
+        self._ended.set()
+
+    def __deepcopy__(self, memo: object) -> Writing:
+        """Every page begins with its own."""
+        return Writing()
+
+    @contextmanager
+    def begun(self, conversation: str) -> Iterator[bool]:
+        """While the answer to a question of `conversation` is written; false if the page has come to show another since it was asked."""
+        if self.shows not in (None, conversation):
+            yield False
+            return
+        self.end()
+        self._end, self._ended = threading.Event(), threading.Event()
+        ended = self._ended
+        try:
+            yield True
+        finally:
+            ended.set()
+
+    def each(self, exchanges: Generator[Exchange], live: Exchange) -> Iterator[Exchange]:
+        """The exchanges that follow `live` as they come, until the answer is ended; what then goes on in its thread is shown and kept nowhere."""
+        made: queue.SimpleQueue[Exchange | None] = queue.SimpleQueue()
+        self._live, end = live, self._end
+
+        def run() -> None:
+            try:
+                with closing(exchanges):
+                    for exchange in exchanges:
+                        if end.is_set():
+                            return
+                        made.put(exchange)
+            finally:
+                made.put(None)
+
+        threading.Thread(target=run, name="answer", daemon=True).start()
+        try:
+            while not end.is_set():
+                try:
+                    exchange = made.get(timeout=TICK)
+                except queue.Empty:
+                    continue
+                if exchange is None:
+                    return
+                self._live = exchange
+                yield exchange
+        finally:
+            end.set()
+
+    def end(self) -> Exchange | None:
+        """Ends what is being written and returns how far it had come, if anything was."""
+        self._end.set()
+        self._ended.wait(PATIENCE)
+        live, self._live = self._live, None
+        return live
 
 
 def exchange_of(message: Message, words: Phrases) -> Exchange:
