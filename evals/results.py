@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -39,6 +40,7 @@ _CODE = (
     "evals/opinion.py",
 )
 _RESULT = TypeAdapter(Result)
+_MARK = re.compile(r"\s*\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,22 @@ def read(folder: Path) -> Run:
             raise ValueError(f"{file}:{number}: {field(error.errors()[0]['loc'])}{error.errors()[0]['msg']}") from error
         results[result.case.id] = result
     return Run(folder, made, tuple(results.values()))
+
+
+def ragas_samples(results: Sequence[Result]) -> list[dict[str, object]]:
+    """The answers with citations as the single-turn samples that ragas reads: the question on its own, the answer without its marks, the statements
+    cited, and as reference the first alternative of all that the case requires, which its metrics call `user_input`, `response` and so on.
+    """
+    return [
+        {
+            "user_input": result.answer.standalone,
+            "response": _MARK.sub("", result.answer.text),
+            "retrieved_contexts": [citation.quote for citation in result.answer.citations],
+            "reference": "; ".join(group[0] for group in result.case.required),
+        }
+        for result in results
+        if result.answer and result.answer.citations
+    ]
 
 
 def without_nan(value: object) -> object:

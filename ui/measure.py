@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -209,23 +209,26 @@ def eval_verify(
 @evaluate.command("draft")
 def eval_draft(to: Annotated[Path | None, typer.Option("--out", help="File for the drafts, a new one; without it they are printed.")] = None) -> None:
     """Export the answers marked wrong on the page as draft cases; `evals/README.md` says how to complete them."""
-    from assistant.errors import BadInput
     from evals import drafts
 
     parts = put_together()
     texts = {text.id: text for text in (*parts.corpus, *parts.library.own())}
     with closing(parts.conversations) as conversations:
         found = drafts.drafts(conversations.disliked(), texts)
-    rows = "".join(json.dumps(draft, ensure_ascii=False) + "\n" for draft in found)
-    if to is None:
-        sys.stdout.write(rows)
-    else:
-        try:
-            with to.open("x", encoding="utf-8") as file:
-                file.write(rows)
-        except OSError as error:
-            raise BadInput(f"{to} cannot be written ({error.strerror}).", "Name a new file in a folder of yours.") from error
-    err.print(f"Drafts{f' in {to}' if to else ''}: {len(found)}.", markup=False)
+    _lines("Drafts", found, to)
+
+
+@evaluate.command("ragas")
+def eval_ragas(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, as `hkai eval answers --out` writes it.")],
+    to: Annotated[Path | None, typer.Option("--out", help="File for the samples, a new one; without it they are printed.")] = None,
+) -> None:
+    """Export the answers of a run as samples for ragas; `evals/README.md` says how it reads them."""
+    from evals import results
+
+    with _bad_input():
+        found = results.ragas_samples(results.read(run).results)
+    _lines("Samples", found, to)
 
 
 @evaluate.command("fit")
@@ -292,6 +295,22 @@ def _with_judge(chain: Chain) -> Chain:
     except JudgeError as error:
         raise NotReady(str(error)) from error
     return judged
+
+
+def _lines(what: str, rows: Sequence[Mapping[str, object]], to: Path | None) -> None:
+    """Writes the rows as JSONL into a new file, or prints them."""
+    from assistant.errors import BadInput
+
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if to is None:
+        sys.stdout.write(lines)
+    else:
+        try:
+            with to.open("x", encoding="utf-8") as file:
+                file.write(lines)
+        except OSError as error:
+            raise BadInput(f"{to} cannot be written ({error.strerror}).", "Name a new file in a folder of yours.") from error
+    err.print(f"{what}{f' in {to}' if to else ''}: {len(rows)}.", markup=False)
 
 
 def _loaded(parts: Parts, sets: list[Path], only: Path | None = None) -> tuple[Case, ...]:

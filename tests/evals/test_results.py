@@ -15,7 +15,7 @@ import pytest
 from assistant.chain import Chain
 from evals import run
 from evals.cases import Case
-from evals.results import RESULTS, RUN, SUMMARY, Kept, MadeBy, kept, made_by, read
+from evals.results import RESULTS, RUN, SUMMARY, Kept, MadeBy, kept, made_by, ragas_samples, read
 from evals.run import Result, each
 from evals.summary import Summary
 from tests.hkai_process import environment
@@ -55,6 +55,19 @@ def test_what_is_written_is_read_again_as_it_was(chain: Chain, tmp_path: Path) -
     run = read(tmp_path / "run")
     assert list(run.results) == results
     assert run.made_by == _made(chain, [*CASES, OFFTOPIC])
+
+
+def test_answers_that_cite_are_samples_for_ragas(chain: Chain) -> None:
+    results = list(each(chain, [CASES[0], OFFTOPIC]))
+    (sample,) = ragas_samples(results)
+    answer = results[0].answer
+    assert answer is not None
+    assert set(sample) == {"user_input", "response", "retrieved_contexts", "reference"}
+    assert (sample["user_input"], sample["reference"]) == (ASKED, "70%")
+    assert sample["retrieved_contexts"] == [citation.quote for citation in answer.citations]
+    assert "[1]" in answer.text
+    assert "[" not in str(sample["response"])
+    assert str(sample["response"]).startswith(answer.text.split(" [1]")[0])
 
 
 def test_a_line_has_question_answer_citations_verdicts_timings_and_what_made_it(chain: Chain, tmp_path: Path) -> None:
