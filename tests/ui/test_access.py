@@ -55,11 +55,11 @@ def test_the_language_changes_every_label_at_once_and_is_remembered(browser: Bro
             expect(page.locator(".past .empty")).to_have_text(words.none_yet)
             expect(page.get_by_role("button", name=words.past)).to_be_visible()
             expect(page.get_by_role("button", name=f"{words.light} / {words.dark}")).to_be_visible()
-        page.goto(f"{server.url}/library")
-        expect(page.locator("#library-intro h1")).to_have_text(PAGE_PHRASES["zh"].title)
-        page.goto(f"{server.url}/quality")
-        expect(page.locator(".quality h1")).to_have_text(PAGE_PHRASES["zh"].quality)
-        assert page.evaluate("document.documentElement.lang") == "zh-HK"
+        for path, heading, text in (("library", "#library-intro h1", PAGE_PHRASES["zh"].title), ("quality", ".quality h1", PAGE_PHRASES["zh"].quality)):
+            other = page.context.new_page()
+            other.goto(f"{server.url}/{path}")
+            expect(other.locator(heading)).to_have_text(text)
+            assert other.evaluate("document.documentElement.lang") == "zh-HK"
 
 
 def test_the_theme_follows_the_system_until_it_is_chosen_and_is_remembered(browser: Browser, server: Server) -> None:
