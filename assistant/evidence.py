@@ -27,7 +27,7 @@ from index.words import tokens
 LIMIT = 12
 POOL = 60
 # How many statements the judge reads: first a few, which are all where one of them answers (in log odds) a plain question; else a dozen.
-JUDGED_FIRST, JUDGED, ANSWERS = 4, 12, 0.5
+JUDGED_FIRST, JUDGED, ANSWERS = 3, 12, 0.0
 SERIES_REACH = 1.5
 # Of two statements that may disagree: the least share of their words that both have, where the figure has a unit and where it is a bare
 # number, and by what share of the larger two figures may differ that were only rounded.

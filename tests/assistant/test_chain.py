@@ -92,15 +92,7 @@ def _holds(answer: Answer, library: Library) -> None:
         assert re.sub(r"\[\d+\]|[\s•-]", "", without) == ""
 
 
-@pytest.mark.parametrize(
-    ("question", "language"),
-    [
-        (SCHEME, "en"),
-        ("How many petaFLOPS has the AI Supercomputing Centre?", "en"),
-        ("Which unicorns came from Cyberport?", "en"),
-        ("人工智能資助計劃資助甚麼？", "zh"),
-    ],
-)
+@pytest.mark.parametrize(("question", "language"), [(SCHEME, "en"), ("人工智能資助計劃資助甚麼？", "zh")])
 def test_every_sentence_of_an_answer_is_borne_out_by_what_it_cites(any_chain: Chain, library: Library, question: str, language: str) -> None:
     events = list(any_chain.stream(Ask(question)))
     assert [event.name for event in events[:2]] == ["question", "evidence"]

@@ -39,10 +39,29 @@ def test_a_near_miss_scores_below_the_question_that_is_answered(judge: Judge) ->
     assert judge.scores("How many women sit on the committee of the AI Subsidy Scheme?", STATEMENTS).max() < answered - 2
 
 
-def test_a_score_does_not_depend_on_the_company(judge: Judge) -> None:
-    alone = judge.scores("When did applications open?", STATEMENTS[1:2])[0]
-    among = judge.scores("When did applications open?", [*STATEMENTS, "A long sentence that stands beside it, so that padding differs. " * 6])[1]
+@pytest.fixture
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> Judge:
+    """The judge as it is where the processor has no bfloat16."""
+    monkeypatch.setattr("index.judge._computes_in_bfloat16", lambda: False)
+    judge = Judge()
+    judge.load()
+    return judge
+
+
+def test_a_score_does_not_depend_on_the_company(in_float32: Judge) -> None:
+    alone = in_float32.scores("When did applications open?", STATEMENTS[1:2])[0]
+    among = in_float32.scores("When did applications open?", [*STATEMENTS, "A long sentence that stands beside it, so that padding differs. " * 6])[1]
     assert alone == pytest.approx(among, abs=1e-3)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_whatever_the_processor_computes_in_scores_are_the_same_within_a_tenth(in_float32: Judge, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("index.judge._computes_in_bfloat16", lambda: True)
+    in_bfloat16 = Judge()
+    for question in ("When did applications open?", "AI資助計劃幾時開始收申請？", "What is the best pizza in Naples?"):
+        told = [STATEMENTS[at : at + at_once] for at in range(0, len(STATEMENTS), at_once)]
+        scores = np.concatenate([in_bfloat16.scores(question, some) for some in told])
+        assert scores == pytest.approx(in_float32.scores(question, STATEMENTS), abs=0.1)
 
 
 HOSTILE = ["", " ", "x" * 100_000, "七" * 50_000, "😀🇭🇰", "שלום עולם", "\u202e\u200b", "\x00\x01", "<script>alert(1)</script>", "ありがとう", "a\nb\tc"]
