@@ -72,7 +72,7 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
 def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights) -> list[Hit]:
     """The best of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
 
-    A dozen are judged, or as few as four where one of these answers a plain question. The judge counts for less in documents of one's own,
+    A dozen are judged, or as few as three where one of these answers a plain question. The judge counts for less in documents of one's own,
     which are further from what it was trained on.
     """
     told = [hit.statement.text for hit in ranked[:JUDGED]]

@@ -17,6 +17,9 @@ from chromadb.api.fastapi import FastAPI
 
 from index.embedder import Vectors
 from index.meaning import Meaning, MeaningError, connect
+from tests.hkai_process import ROOT
+
+SHIPPED = ROOT / "index" / "vectors.npz"
 
 
 @contextmanager
@@ -85,6 +88,21 @@ def test_the_nearest_come_first_with_their_cosine(meaning: Meaning) -> None:
     assert [identifier for identifier, _ in rest] == ["c:1", "a:1", "b:0", "c:0"]
     cosines = dict([first, *rest])
     assert cosines == pytest.approx({"a:0": 1.0, "c:1": 1 / np.hypot(1, 0.1), "a:1": np.sqrt(0.5), "b:0": 0.0, "c:0": -1.0}, abs=1e-5)
+
+
+def test_hardly_any_of_the_nearest_is_missed_among_the_vectors_of_the_corpus(tmp_path: Path) -> None:
+    vectors = _unit(*np.load(SHIPPED)["vectors"].astype(np.float32).tolist())
+    asked, held = vectors[::70], vectors[np.arange(len(vectors)) % 70 > 0]
+    with _connected(tmp_path) as client:
+        meaning = Meaning(client, "corpus")
+        meaning.add([str(at) for at in range(len(held))], held, ["text"] * len(held))
+        found = meaning.nearest(asked, 100)
+    cosines = asked @ held.T
+    hundredth = np.sort(cosines, axis=1)[:, -100] - 1e-5  # those as near as the last are as good
+    missed = sum(
+        100 - sum(cosines[row, int(identifier)] >= least for identifier, _ in near) for row, (near, least) in enumerate(zip(found, hundredth, strict=True))
+    )
+    assert missed <= 100 * len(asked) / 200
 
 
 def test_several_vectors_are_looked_up_at_once(meaning: Meaning) -> None:
