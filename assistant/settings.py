@@ -24,9 +24,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HKAI_", env_file=".env", extra="forbid", frozen=True, populate_by_name=True)
 
-    data: Path = Field(
-        Path("data"), description="The folder that holds everything written: the index, the encoder, your own documents and the conversations."
-    )
+    data: Path = Field(Path("data"), description="The folder that holds everything written: the index, the encoder, your own documents and the conversations.")
     embedder: str = Field(DEFAULT, min_length=1, description="A sentence-transformers model or folder, in place of the one that comes with the installation.")
     judge: Literal["on", "off"] = Field("on", description="Whether the trained judge of question and statement is used.")
     reranker: str = Field("", description="A cross-encoder that reorders the best dozen statements after the judge: a folder, or a name on the model hub.")
@@ -48,7 +46,8 @@ class Settings(BaseSettings):
     api_keys: str = Field(
         "",
         pattern=r"^\s*([\w.-]+:(read|write):[0-9a-f]{64}([\s,]+|$))*$",
-        description="Who may use the endpoint: entries NAME:SCOPE:SHA256, as `hkai key` prints them; empty: anyone may read, and write where HKAI_HOST is this machine's own.",
+        description="Who may use the endpoint: entries NAME:SCOPE:SHA256, as `hkai key` prints them; empty: anyone may read, and write where "
+        "HKAI_HOST is this machine's own.",
     )
     rate_limit: str = Field(
         "600/minute",

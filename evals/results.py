@@ -164,8 +164,10 @@ def read(folder: Path) -> Run:
 
 
 def ragas_samples(results: Sequence[Result]) -> list[dict[str, object]]:
-    """The answers with citations as the single-turn samples that ragas reads: the question on its own, the answer without its marks, the statements
-    cited, and as reference the first alternative of all that the case requires, which its metrics call `user_input`, `response` and so on.
+    """The answers that cite, to questions that have one, as the single-turn samples that ragas reads.
+
+    Its `user_input` is the question on its own, `response` the answer without its marks, `retrieved_contexts` the statements cited, and `reference`
+    the first alternative of all that the case requires.
     """
     return [
         {
@@ -175,7 +177,7 @@ def ragas_samples(results: Sequence[Result]) -> list[dict[str, object]]:
             "reference": "; ".join(group[0] for group in result.case.required),
         }
         for result in results
-        if result.answer and result.answer.citations
+        if result.answer and result.answer.citations and result.case.required
     ]
 
 

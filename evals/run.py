@@ -6,7 +6,7 @@ import copy
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,9 +68,7 @@ def each(chain: Chain, cases: Sequence[Case], *, mode: Mode = "quotes", grader: 
         for case in cases:
             try:
                 if case.documents not in chains:
-                    over = _with_documents(chain, case.documents, Path(stack.enter_context(TemporaryDirectory())))
-                    chains[case.documents] = over
-                    stack.callback(over.library.close)
+                    chains[case.documents] = _with_documents(chain, case.documents, stack)
                 result = _result(chains[case.documents], case, mode)
                 if grader and result.answer:
                     result = replace(result, opinion=grader.opinion(case, _known(chain, case), result.answer.text))
@@ -79,16 +77,17 @@ def each(chain: Chain, cases: Sequence[Case], *, mode: Mode = "quotes", grader: 
                 yield Result(case, None, None, error=f"{type(error).__name__}: {error.message}")
 
 
-def _with_documents(chain: Chain, documents: Sequence[str], folder: Path) -> Chain:
-    """The chain over a copy, in `folder`, of its library's index, in which the documents stand in place of the user's own."""
+def _with_documents(chain: Chain, documents: Sequence[str], opened: ExitStack) -> Chain:
+    """The chain over a copy, open as long as `opened` is, of its library's index, in which the documents stand in place of the user's own."""
     if not (chain.library.folder / "chroma").is_dir():
         raise HkaiError("Documents are added to a copy of the index, which cannot be made of one on a Chroma server.")
     try:
         read = [from_file(Path(document)) for document in documents]
     except Unreadable as error:
         raise HkaiError(f"A document of the case cannot be read: {error}.") from error
+    folder = Path(opened.enter_context(TemporaryDirectory()))
     shutil.copytree(chain.library.folder, folder / "library", ignore=shutil.ignore_patterns("models", "documents", "*.lock", "conversations.db*"))
-    library = Library(folder / "library", chain.library.embedder)
+    library = opened.enter_context(closing(Library(folder / "library", chain.library.embedder)))
     library.add(read)
     library.sync([text for text in chain.library.texts.values() if not text.own])
     over = copy.copy(chain)

@@ -82,22 +82,22 @@ class Judge(Reranker):
                 raise JudgeError(f"{self.folder / name} cannot be read ({error.strerror}). {_REMEDY}") from error
             if found != expected:
                 raise JudgeError(f"{self.folder / name} is not the file that belongs here (its checksum differs). {_REMEDY}")
-        return _cross_encoder(str(self.folder), _REMEDY, half=_computes_in_bfloat16())
+        return _cross_encoder(str(self.folder), _REMEDY, bfloat16=_computes_in_bfloat16())
 
 
 def _computes_in_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16: the judge is then nearly twice as fast, its log odds within 0.1 of those in float32."""
+    """Whether this processor, an x86, multiplies in bfloat16: the judge is then nearly twice as fast, its log odds within 0.1 of those in float32."""
     import torch
 
     able = torch.cpu.get_capabilities()
     return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
-def _cross_encoder(name: str, remedy: str, *, half: bool = False) -> CrossEncoder:
+def _cross_encoder(name: str, remedy: str, *, bfloat16: bool = False) -> CrossEncoder:
     import torch
     from sentence_transformers import CrossEncoder
 
-    dtype = torch.bfloat16 if half else torch.float32
+    dtype = torch.bfloat16 if bfloat16 else torch.float32
     try:
         model: CrossEncoder = CrossEncoder(name, max_length=LONGEST, activation_fn=torch.nn.Identity(), model_kwargs={"dtype": dtype})
     except (OSError, ValueError) as error:

@@ -27,8 +27,9 @@ from index.gate import Gate
 from index.meaning import Meaning, close, connect, scrub
 from index.words import Words
 
-FORMAT = 1
-BATCH = 24
+FORMAT = 2
+# Statements whose texts are indexed together.
+BATCH = 400
 
 Progress = Callable[[int, int], None]
 # Told of a text that was removed or replaced: its id, and the hash of the text that is there now, "" if none is.
@@ -109,7 +110,7 @@ class Library:
         self._twins: dict[str, str] = {}
 
     def close(self) -> None:
-        """Lets go of the index's files and connections; nothing can be searched or changed after."""
+        """Lets go of the index's files and connections."""
         close(self._client)
 
     def _open_shelves(self) -> None:
@@ -178,7 +179,9 @@ class Library:
         texts = [*corpus, *self.own()]
         if not manifest:
             raise LibraryError("There is no index yet. Run `hkai ingest --rebuild` (or `make serve`, which builds it).")
-        if (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT):
+        if manifest.format != FORMAT:
+            raise LibraryError("The index has the form of another version. Run `hkai ingest --rebuild` (or `make serve`, which builds it).")
+        if manifest.embedder != self.embedder.name:
             raise LibraryError(
                 f"The index was made with the embedder {manifest.embedder!r}, not {self.embedder.name!r}. Run `hkai ingest --rebuild`, or set "
                 "HKAI_EMBEDDER back."
@@ -267,15 +270,16 @@ class Library:
         self.chunks.words.replace(removed, ((chunk.id, text.id, chunk.text) for text in changed for chunk in self._chunks[text.id]))
         self.statements.words.replace(removed, ((identifier, text.id, passage) for text in changed for identifier, passage in statement_passages(text)))
         progress(0, len(changed))
-        for at in range(0, len(changed), BATCH):
-            batch = changed[at : at + BATCH]
+        done = 0
+        for batch in _batches(changed):
             pieces = [(chunk.id, text.id, chunk.text) for text in batch for chunk in self._chunks[text.id]]
             sentences = [(identifier, text.id, passage) for text in batch for identifier, passage in statement_passages(text)]
             for shelf, entries in ((self.chunks, pieces), (self.statements, sentences)):
                 if entries:
                     vectors = self.embedder.passages([text for _, _, text in entries])
                     shelf.meaning.add([identifier for identifier, _, _ in entries], vectors, [text_id for _, text_id, _ in entries])
-            progress(min(at + BATCH, len(changed)), len(changed))
+            done += len(batch)
+            progress(done, len(changed))
 
     def _rewrite(self) -> None:
         """Both indexes of the texts held, in files that never saw another."""
@@ -357,6 +361,17 @@ class Library:
     def _write_manifest(self, manifest: Manifest) -> None:
         _write(self._manifest_file, json.dumps(asdict(manifest), ensure_ascii=False, indent=0))
         self._seen = self._stamp()
+
+
+def _batches(texts: Iterable[SourceText]) -> Iterator[list[SourceText]]:
+    batch: list[SourceText] = []
+    for text in texts:
+        batch.append(text)
+        if sum(len(one.statements) for one in batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def passages(text: SourceText) -> list[tuple[str, str]]:

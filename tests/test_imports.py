@@ -63,7 +63,7 @@ ROOMS = {
     "rich": {"ui.cli", "ui.terminal", "evals.report"},
 }
 # Rooms of libraries that measure; their names may change with what is measured.
-ROOMS_OF_EVALS = {"matplotlib", "pytrec_eval", "bm25s", "psutil"}
+ROOMS_OF_EVALS = {"pytrec_eval", "bm25s", "psutil"}
 
 
 def _modules() -> dict[str, Path]:

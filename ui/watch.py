@@ -27,6 +27,8 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 ELSEWHERE = "other"
 QUIET = ("/healthz", "/readyz", "/metrics")
 
+# What a frame held when it failed may be a question, or the cookie of whoever asked it.
+NO_LOCALS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 log = structlog.stdlib.get_logger("hkai")
 
 
@@ -135,7 +137,7 @@ def set_up_logs(form: Literal["console", "json"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [structlog.processors.ExceptionRenderer(NO_LOCALS), structlog.processors.JSONRenderer(ensure_ascii=False)]
         if form == "json"
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     )

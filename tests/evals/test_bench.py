@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 from assistant.chain import Chain
 from evals.bench import bench
@@ -22,7 +23,8 @@ def test_every_time_stands_beside_its_floor(chain: Chain) -> None:
 def test_finding_is_timed_in_an_index_of_a_given_size(chain: Chain) -> None:
     measured = bench(chain, ["What is the AI Subsidy Scheme?"], rounds=1, texts=1, scale=50)
     assert measured.scale == 50
-    assert measured.adds_at_scale != 0
+    assert math.isfinite(measured.adds_at_scale)
+    assert measured.adds_at_scale != 0  # it was measured
 
 
 def test_the_judge_is_timed_where_there_is_one(chain: Chain, judge: Judge) -> None:

@@ -394,6 +394,7 @@ def test_of_a_deleted_document_no_byte_is_left(folder: Path, embedder: Embedder,
     library.sync(few)
     assert _holding(folder, *needles) == []
     vectors_written = {path: path.read_bytes() for path in folder.glob("chroma/*/*.bin")}
+    assert vectors_written
     assert _rare().id not in _found(library, f"When did the {RARE} observatory open?")
     assert _found(library, "What does the AI Subsidy Scheme pay for?")
     assert {path: path.read_bytes() for path in folder.glob("chroma/*/*.bin")} == vectors_written  # else what lay in memory could be among it

@@ -61,14 +61,15 @@ def test_an_answer_that_is_ended_ends_at_once_though_its_model_hangs() -> None:
     shown: list[str] = []
 
     def page() -> None:
-        with writing.begun("one") as begun:
-            assert begun
-            shown.extend(exchange.draft for exchange in writing.each(_slowly(replace(first, draft="Zebras"), until=released), first))
+        with writing.begun("one") as end:
+            assert end
+            shown.extend(exchange.draft for exchange in writing.each(_slowly(replace(first, draft="Zebras"), until=released), first, end))
             shown.append("left")
 
     answering = threading.Thread(target=page)
     answering.start()
-    while not shown:
+    patience = time.monotonic() + 30
+    while not shown and time.monotonic() < patience:
         time.sleep(0.01)
     left = writing.end()
     assert shown == ["Zebras", "left"]
@@ -81,9 +82,18 @@ def test_an_answer_that_is_ended_ends_at_once_though_its_model_hangs() -> None:
 
 def test_a_question_of_a_conversation_that_is_no_longer_shown_is_not_answered() -> None:
     writing = Writing()
-    for writing.shows, conversation, begins in ((None, "one", True), ("two", "one", False), ("two", "two", True), ("", "", True), ("", "two", False)):
-        with writing.begun(conversation) as begun:
-            assert begun is begins, conversation
+    for shows, conversation, begins in (
+        (None, "one", True),
+        ("two", "one", False),
+        ("two", "two", True),
+        ("", "", True),
+        ("", "two", False),
+        (None, "two", True),
+    ):
+        if shows is not None:
+            writing.end(shows=shows)
+        with writing.begun(conversation) as end:
+            assert (end is not None) is begins, conversation
 
 
 def test_what_nobody_foresaw_is_said_and_ends_the_answer(library: Library, texts: tuple[SourceText, ...], tmp_path: Path) -> None:
@@ -98,3 +108,25 @@ def test_what_nobody_foresaw_is_said_and_ends_the_answer(library: Library, texts
         _, _, message = talk.keep(OWNER, QUESTION, "", ())
         *_, last = talk.written(OWNER, Exchange(message.id, QUESTION, busy=True), (), "both", PHRASES["zh"])
     assert (last.busy, last.trouble) == (False, PHRASES["zh"].troubles["broken"])
+
+
+def test_an_answer_that_is_ended_while_it_is_written_is_not_kept(library: Library, texts: tuple[SourceText, ...], tmp_path: Path) -> None:
+    with closing(Conversations(tmp_path / "conversations.db")) as kept:
+        parts = Parts(Settings(data=tmp_path), texts, library, Chain(library, load_weights(library.embedder.name)), kept)
+        readiness = Readiness(parts)
+        readiness.start()
+        readiness.wait(UNTIL_READY)
+        talk, writing = Talk(parts, readiness), Writing()
+        conversation, _, message = talk.keep(OWNER, "What does the AI Subsidy Scheme pay for?", "", ())
+        first = Exchange(message.id, message.question, busy=True)
+        with writing.begun("") as end:
+            assert end
+            for exchange in writing.each(talk.written(OWNER, first, (), "both", PHRASES["en"]), first, end):
+                if exchange.draft:
+                    end.set()
+        patience = time.monotonic() + 10
+        while [thread for thread in threading.enumerate() if thread.name == "answer"] and time.monotonic() < patience:
+            time.sleep(0.02)
+        (asked,) = kept.open(OWNER, conversation.id).messages
+    assert exchange.draft
+    assert asked.answer is None

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from assistant.settings import Settings
 from corpus.readers import from_bytes
 from corpus.text import SourceText
 from index.library import Library
-from tests.hkai_process import Server
+from tests.hkai_process import Server, environment
 from tests.model_server import model_server
 from tests.ui.conftest import listening
 from ui.health import reach_model
@@ -101,6 +103,25 @@ def test_a_model_is_reached_with_the_key_that_there_is(key: str, sent: str | Non
     with model_server() as scripted:
         assert reach_model(Settings(model="small", openai_base_url=scripted.url, openai_api_key=key)) == "small"
         assert scripted.keys == [sent]
+
+
+def test_an_error_in_the_log_tells_where_and_not_what_was_at_hand(tmp_path: Path) -> None:
+    code = """
+from ui.watch import log, set_up_logs
+def answers(cookie):
+    return 1 // 0
+for form in ("json", "console"):
+    set_up_logs(form)
+    try:
+        answers("zyxwv")
+    except ZeroDivisionError:
+        log.exception("answering failed")
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.count("ZeroDivisionError") >= 2, done.stderr
+    assert "answering failed" in done.stderr
+    assert '"zyxwv"' not in done.stderr.replace('answers("zyxwv")', "")
+    assert "'zyxwv'" not in done.stderr
 
 
 def test_what_was_seen_is_kept_some_seconds(http: httpx.Client) -> None:

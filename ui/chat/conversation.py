@@ -71,8 +71,8 @@ class ConversationPage:
         shown = [log, live, sources, bar, past, status]
         running = [*shown, box, send, stop, current]
         given = [writing, current, top.lang, scope]
-        answers: Any = {"outputs": running, **QUIET, "concurrency_id": "answer"}
-        gr.on([box.submit, send.click], self.ask, [box, *given], **answers, concurrency_limit=8)
+        answers: Any = {"outputs": running, **QUIET, "concurrency_id": "answer", "concurrency_limit": 8}
+        gr.on([box.submit, send.click], self.ask, [box, *given], **answers)
         for part in (log, live):
             part.ask(self.ask_chosen, given, **answers)
             part.edited(self.ask_edited, given, **answers)
@@ -122,17 +122,16 @@ class ConversationPage:
         if not text:
             yield NOTHING
             return
-        with writing.begun(current) as begun:
-            if not begun:
+        with writing.begun(current) as end:
+            if end is None:
                 yield NOTHING
                 return
             try:
                 conversation, before, message = self._talk.keep(owner, text, current, replaces)
             except HkaiError as error:
                 gr.Warning(plain(trouble(error, words)))
-                yield NOTHING
+                yield *NOTHING[:7], *_ready(), gr.skip()
                 return
-            writing.shows = conversation.id
             settled = [exchange_of(one, words) for one in before.messages]
             first = live = Exchange(message.id, text, busy=True)
             busy = (gr.update(visible=False), gr.update(visible=True), conversation.id)
@@ -140,9 +139,10 @@ class ConversationPage:
                 _log(settled, words), _live(live, words), gr.skip(), bar_html(conversation, words), self._past(owner, conversation.id, lang),
                 _status(words.working), "", *busy,
             )  # fmt: skip
-            for live in writing.each(self._talk.written(owner, first, before.turns, scope, words), first):
+            for live in writing.each(self._talk.written(owner, first, before.turns, scope, words), first, end):
                 yield gr.skip(), _live(live, words), gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), *busy
             if live.busy:  # it was ended by what also says how the page goes on
+                yield NOTHING  # Gradio sends the last changes again at the end
                 return
             said = words.done.format(count=len(live.citations)) if live.answer else live.trouble
             yield (
@@ -227,9 +227,8 @@ class ConversationPage:
 
     def _changed(self, writing: Writing, owner: str, current: str, lang: Lang) -> tuple[Any, ...]:
         """As `_shown`, where the page comes to show another conversation: what is being written on it ends."""
-        writing.end()
         shown = self._shown(owner, current, lang)
-        writing.shows = current
+        writing.end(shows=current)
         return shown
 
     def labels(self, lang: Lang, current: str, scope: str, request: gr.Request) -> tuple[Any, ...]:

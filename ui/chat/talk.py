@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
@@ -62,6 +62,7 @@ class Talk:
                 elif event.name == "token":
                     live = replace(live, draft=live.draft + event.data)
                 elif event.name == "answer":
+                    yield live  # an answer that was ended meanwhile is not kept
                     live = replace(live, answer=keep_answer(self._parts, owner, live.id, event.data), busy=False)
                 yield live
         except HkaiError as error:
@@ -94,8 +95,9 @@ class Writing:
     """
 
     def __init__(self) -> None:
-        self.shows: str | None = None  # the conversation that the page shows, None until it was given one
+        self.shows: str | None = None  # the conversation that the page shows, None where that is not known
         self._live: Exchange | None = None
+        self._lock = threading.Lock()
         self._end, self._ended = threading.Event(), threading.Event()
         self._ended.set()
 
@@ -104,33 +106,43 @@ class Writing:
         return Writing()
 
     @contextmanager
-    def begun(self, conversation: str) -> Iterator[bool]:
-        """While the answer to a question of `conversation` is written; false if the page has come to show another since it was asked."""
-        if self.shows not in (None, conversation):
-            yield False
-            return
-        self.end()
-        self._end, self._ended = threading.Event(), threading.Event()
-        ended = self._ended
-        try:
-            yield True
-        finally:
-            ended.set()
+    def begun(self, conversation: str) -> Iterator[threading.Event | None]:
+        """While the answer to a question of `conversation` is written; gives what is set when it is to end.
 
-    def each(self, exchanges: Generator[Exchange], live: Exchange) -> Iterator[Exchange]:
-        """The exchanges that follow `live` as they come, until the answer is ended; what then goes on in its thread is shown and kept nowhere."""
-        made: queue.SimpleQueue[Exchange | None] = queue.SimpleQueue()
-        self._live, end = live, self._end
+        None if the page has come to show another since it was asked. Should it be this that is mistaken, the next question is answered.
+        """
+        with self._lock:
+            begins, self.shows = self.shows in (None, conversation), None
+            if begins:
+                self._stop()
+                self._end, self._ended = threading.Event(), threading.Event()
+            end, ended = self._end, self._ended
+        try:
+            yield end if begins else None
+        finally:
+            if begins:
+                ended.set()
+
+    def each(self, exchanges: Generator[Exchange], live: Exchange, end: threading.Event) -> Iterator[Exchange]:
+        """The exchanges that follow `live` as they come, until `end` is set; what its thread makes after that is shown nowhere."""
+        made: queue.Queue[Exchange | None] = queue.Queue(maxsize=1)  # so that it makes nothing ahead of what is shown
+        self._live = live
+
+        def put(exchange: Exchange | None) -> None:
+            while not end.is_set():
+                with suppress(queue.Full):
+                    made.put(exchange, timeout=TICK)
+                    return
 
         def run() -> None:
             try:
                 with closing(exchanges):
                     for exchange in exchanges:
+                        put(exchange)
                         if end.is_set():
                             return
-                        made.put(exchange)
             finally:
-                made.put(None)
+                put(None)
 
         threading.Thread(target=run, name="answer", daemon=True).start()
         try:
@@ -140,14 +152,21 @@ class Writing:
                 except queue.Empty:
                     continue
                 if exchange is None:
+                    self._live = None
                     return
                 self._live = exchange
                 yield exchange
         finally:
             end.set()
 
-    def end(self) -> Exchange | None:
-        """Ends what is being written and returns how far it had come, if anything was."""
+    def end(self, shows: str | None = None) -> Exchange | None:
+        """Ends what is being written and returns how far it had come, if anything was; the page then shows the conversation `shows`, if another."""
+        with self._lock:
+            if shows is not None:
+                self.shows = shows
+            return self._stop()
+
+    def _stop(self) -> Exchange | None:
         self._end.set()
         self._ended.wait(PATIENCE)
         live, self._live = self._live, None
