@@ -28,7 +28,8 @@ LIMIT = 12
 POOL = 60
 # How many statements the judge reads: first a few, which are all where one of them answers (in log odds) a plain question; else a dozen.
 JUDGED_FIRST, JUDGED, ANSWERS = 3, 12, 0.0
-SERIES_REACH = 1.5
+# How many of a series' newest statements the judge reads too, and how far below the best (in log odds) a newer one may score to lead.
+NEWEST, SERIES_REACH = 2, 1.5
 # Of two statements that may disagree: the least share of their words that both have, where the figure has a unit and where it is a bare
 # number, and by what share of the larger two figures may differ that were only rounded.
 ALIKE, ALIKE_COUNTS, ROUNDING = 0.4, 0.6, 0.05
@@ -75,10 +76,11 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
     A dozen are judged, or as few as three where one of these answers a plain question. The judge counts for less in documents of one's own,
     which are further from what it was trained on.
     """
+    ranked, first = _with_newest(question, ranked)
     told = [hit.statement.text for hit in ranked[:JUDGED]]
-    odds = judge.scores(question.standalone, told[:JUDGED_FIRST]).tolist()
-    if told[JUDGED_FIRST:] and not (_plain(question) and max(odds) >= ANSWERS):
-        odds += judge.scores(question.standalone, told[JUDGED_FIRST:]).tolist()
+    odds = judge.scores(question.standalone, told[:first]).tolist()
+    if told[first:] and not (_plain(question) and max(odds) >= ANSWERS):
+        odds += judge.scores(question.standalone, told[first:]).tolist()
     scored = []
     for hit, odd in zip(ranked, odds, strict=False):
         signals = hit.signals | {"score": hit.score, "judge": 0.0 if hit.text.own else odd, "judge_own": odd if hit.text.own else 0.0}
@@ -86,6 +88,26 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
     scored.sort(key=lambda hit: (-hit.score, hit.id))
     least = scored[-1].score if scored else 0.0
     return [*scored, *(replace(hit, score=least - 1 - at / 100) for at, hit in enumerate(ranked[len(odds) :]))]
+
+
+def _with_newest(question: Question, ranked: Sequence[Hit]) -> tuple[list[Hit], int]:
+    """`ranked` with the newest of each series that its first few belong to brought up behind these, and how many come first then.
+
+    A figure of years ago often fits the words of a question better than today's. Where another time is asked for all stays as it is.
+    """
+    first = list(ranked[:JUDGED_FIRST])
+    if not _any_time(question):
+        return list(ranked), len(first)
+    for series in dict.fromkeys(hit.statement.series for hit in first if hit.statement.series):
+        members = [hit for hit in ranked if hit.statement.series == series]
+        date = max(hit.statement.as_of for hit in members)
+        first += [hit for hit in members if hit.statement.as_of == date and hit not in first][:NEWEST]
+    return [*first, *(hit for hit in ranked if hit not in first)], len(first)
+
+
+def _any_time(question: Question) -> bool:
+    """Whether a question asks for no time, or for the latest: the newest of a series is then meant."""
+    return not question.period.since or question.period.latest
 
 
 def _plain(question: Question) -> bool:
@@ -112,7 +134,7 @@ def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
 def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[Evidence, ...]:
     """The `k` statements to answer from: within a series the newest leads, unless another time is asked for; what asks for a thing is
     first told what it is, by the opening of its text."""
-    ordered = list(ranked) if question.period.since and not question.period.latest else _series_by_date(ranked)
+    ordered = _series_by_date(ranked) if _any_time(question) else list(ranked)
     if question.kind == "about":
         named = set(question.names)
         opening = next((hit for hit in ordered if hit.number == 0 and topic_id(hit.text) in named and hit.text.lang == question.lang), None)
@@ -239,11 +261,11 @@ def _weighted(signs: Mapping[str, float], weights: Mapping[str, float]) -> float
 
 
 def _series_by_date(ranked: Sequence[Hit]) -> list[Hit]:
-    """Statements of one series that score near the best exchange places so that the newest stands first."""
+    """Statements of one series that answer, by the judge or by scoring near the best, exchange places so that the newest stands first."""
     ordered = list(ranked)
-    top = ranked[0].score if ranked else 0.0
+    least = ranked[0].score - SERIES_REACH if ranked else 0.0
     for series in dict.fromkeys(hit.statement.series for hit in ranked if hit.statement.series):
-        places = [at for at, hit in enumerate(ordered) if hit.statement.series == series and hit.score >= top - SERIES_REACH]
+        places = [at for at, hit in enumerate(ordered) if hit.statement.series == series and (hit.score >= least or hit.signals.get("judge", -1.0) >= ANSWERS)]
         newest = sorted((ordered[at] for at in places), key=lambda hit: hit.statement.as_of, reverse=True)
         for at, hit in zip(places, newest, strict=True):
             ordered[at] = replace(hit, score=ordered[at].score)

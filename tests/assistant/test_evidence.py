@@ -7,6 +7,7 @@ import pytest
 
 from assistant.chain import Ask, Chain
 from assistant.evidence import (
+    ANSWERS,
     JUDGED,
     JUDGED_FIRST,
     LIMIT,
@@ -91,7 +92,7 @@ def test_the_judge_reorders_the_best_and_leaves_the_others_behind(library: Libra
 def test_the_judge_reads_few_where_one_answers_a_plain_question_and_else_a_dozen(library: Library, judge: Judge) -> None:
     weights = load_weights(library.embedder.name)
     for asked, expected in (
-        ("When did the AI Subsidy Scheme open for applications?", JUDGED_FIRST),
+        ("Who settles how much each user of the AI Subsidy Scheme receives?", JUDGED_FIRST),
         ("How many women sit on the committee of the AI Subsidy Scheme?", JUDGED),  # none answers
         ("List what the AI Subsidy Scheme pays for", JUDGED),  # several may
         ("When did the AI Subsidy Scheme open its latest round for applications?", JUDGED),  # the newest of several
@@ -99,6 +100,27 @@ def test_the_judge_reads_few_where_one_answers_a_plain_question_and_else_a_dozen
         question = _question(asked, library)
         ordered = reorder(question, rank(question, _hits(library, question), library, weights), judge, weights)
         assert sum("judge" in hit.signals for hit in ordered) == min(expected, len(ordered)), asked
+
+
+def test_the_newest_of_a_series_is_judged_too_and_leads_if_it_answers(library: Library, judge: Judge) -> None:
+    weights = load_weights(library.embedder.name)
+    question = _question("How many AI Subsidy Scheme projects have been approved?", library)
+    approvals = sorted(_approvals(library), key=lambda hit: hit.statement.as_of)
+    newest = approvals[-1].statement
+    others = [hit for hit in _hits(library, question) if not hit.statement.series]
+    hits = [replace(hit, score=9.0 - at) for at, hit in enumerate([*approvals[:JUDGED_FIRST], *others, *approvals[JUDGED_FIRST:]])]
+    assert newest not in [hit.statement for hit in hits[: JUDGED_FIRST + len(others)]]
+
+    ordered = reorder(question, hits, judge, weights)
+    judged = {hit.statement: hit.signals["judge"] for hit in ordered if "judge" in hit.signals}
+    assert max(judged.values()) >= ANSWERS
+    assert newest in judged
+    answering = [item.statement for item in gather(question, ordered) if judged.get(item.statement, -1.0) >= ANSWERS and item.statement.series]
+    assert [statement.as_of for statement in answering] == sorted((statement.as_of for statement in answering), reverse=True)
+    assert gather(question, ordered)[0].statement == max(answering, key=lambda statement: statement.as_of)
+
+    of_then = replace(question, period=Period("2025-02", "2025-02"))
+    assert newest not in [hit.statement for hit in reorder(of_then, hits, judge, weights) if "judge" in hit.signals]
 
 
 def test_another_cross_encoder_by_its_folder_reorders_the_best_dozen(library: Library, judge: Judge) -> None:
