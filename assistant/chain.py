@@ -49,8 +49,8 @@ FELL_BACK = {
     "zh": "語言模型未能作答（{reason}），以下直接引用資料原句。",
 }
 OUTDATED = {
-    "en": "You ask about the present, and the newest of these statements is as of {date}: things may have changed since.",
-    "zh": "問題關乎現況，但以上最新的資料截至 {date}，其後或有變動。",
+    "en": "You ask about the present, and the newest of these statements, [{number}], is as of {date}: things may have changed since.",
+    "zh": "問題關乎現況，但以上最新的資料 [{number}] 截至 {date}，其後或有變動。",
 }
 PART_NOT_FOUND = {
     "en": "On “{part}” I found nothing in the public pages that I know.",
@@ -284,7 +284,7 @@ class Chain:
                 yield Event("token", text)
                 yield Event("answer", self._declined(found, text, clock, mode="model", model=self.writer.name))
                 return
-            draft = Draft(tuple(sentences(written)), "model", self.writer.name)
+            draft = quotes.say_earlier(question, Draft(tuple(sentences(written)), "model", self.writer.name), found.evidence)
             verified = verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning)
             if not verified.cited:
                 if written:
@@ -293,16 +293,16 @@ class Chain:
         elif ask.mode == "model":
             raise BadInput("No language model is configured.", "Set HKAI_MODEL and OPENAI_BASE_URL or OPENAI_API_KEY, or ask in the mode `quotes`.")
         if not verified or not verified.cited:
-            draft = quotes.write(question, found.evidence)
+            draft = quotes.say_earlier(question, quotes.write(question, found.evidence), found.evidence)
             for sentence in draft.sentences:
                 yield Event("token", str(sentence))
             clock.lap("write")
             verified = verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning)
         if verified.dropped:
             warnings.append(DROPPED[question.lang])
-        old = outdated(verified.cited, date.today()) if question.period.latest and not question.period.since else ""
+        old = outdated(verified.cited, date.today()) if question.period.latest and not question.period.since else None
         if old:
-            warnings.append(OUTDATED[question.lang].format(date=old))
+            warnings.append(OUTDATED[question.lang].format(number=old.number, date=old.statement.as_of))
         disagree = differing(verified.cited)
         if disagree:
             one, other = (f"[{item.number}] ({_publisher(item)})" for item in disagree)

@@ -18,6 +18,7 @@ from pathlib import Path
 from assistant.records import Evidence, Question
 from corpus.figures import figures
 from corpus.markdown import topic_id
+from corpus.text import Statement
 from index.embedder import Embedder, Vectors
 from index.judge import Judge, Reranker
 from index.library import Library
@@ -91,21 +92,21 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
 
 
 def _with_newest(question: Question, ranked: Sequence[Hit]) -> tuple[list[Hit], int]:
-    """`ranked` with the newest of each series that its first few belong to brought up behind these, and how many come first then.
+    """`ranked` with the newest of each series that its first few are of brought up behind these, and how many come first then.
 
     A figure of years ago often fits the words of a question better than today's. Where another time is asked for all stays as it is.
     """
     first = list(ranked[:JUDGED_FIRST])
-    if not _any_time(question):
+    if not any_time(question):
         return list(ranked), len(first)
-    for series in dict.fromkeys(hit.statement.series for hit in first if hit.statement.series):
-        members = [hit for hit in ranked if hit.statement.series == series]
-        date = max(hit.statement.as_of for hit in members)
-        first += [hit for hit in members if hit.statement.as_of == date and hit not in first][:NEWEST]
+    for hit in ranked[:JUDGED_FIRST]:
+        alike = [other for other in ranked if _alike(hit.statement, other.statement)]
+        newest = max((other.statement.as_of for other in alike), default="")
+        first += [other for other in alike if other.statement.as_of == newest and other not in first][:NEWEST]
     return [*first, *(hit for hit in ranked if hit not in first)], len(first)
 
 
-def _any_time(question: Question) -> bool:
+def any_time(question: Question) -> bool:
     """Whether a question asks for no time, or for the latest: the newest of a series is then meant."""
     return not question.period.since or question.period.latest
 
@@ -134,7 +135,7 @@ def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
 def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[Evidence, ...]:
     """The `k` statements to answer from: within a series the newest leads, unless another time is asked for; what asks for a thing is
     first told what it is, by the opening of its text."""
-    ordered = _series_by_date(ranked) if _any_time(question) else list(ranked)
+    ordered = _series_by_date(ranked) if any_time(question) else list(ranked)
     if question.kind == "about":
         named = set(question.names)
         opening = next((hit for hit in ordered if hit.number == 0 and topic_id(hit.text) in named and hit.text.lang == question.lang), None)
@@ -144,11 +145,30 @@ def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[E
     return tuple(Evidence(number, hit.text, hit.chunk, hit.statement, hit.score) for number, hit in enumerate(ordered[:k], 1))
 
 
-def outdated(cited: Sequence[Evidence], today: date) -> str:
-    """The date of the newest of the statements, where that is more than a year before `today`; else, and where none has a date, empty."""
-    dates = [item.statement.as_of for item in cited if item.statement.as_of]
-    until, newest = max(((date + "-12-31"[len(date) - 4 :], date) for date in dates), default=("", ""))  # a year or a month counts to its end
-    return newest if until < today.replace(year=today.year - 1, day=min(today.day, 28)).isoformat() else ""
+def outdated(cited: Sequence[Evidence], today: date) -> Evidence | None:
+    """The newest of the statements, where that is as of more than a year before `today`; else, and where none has a date, nothing."""
+    newest = max((item for item in cited if item.statement.as_of), key=lambda item: _until(item.statement.as_of), default=None)
+    return newest if newest and _until(newest.statement.as_of) < today.replace(year=today.year - 1, day=min(today.day, 28)).isoformat() else None
+
+
+def older(cited: Sequence[Evidence]) -> frozenset[int]:
+    """The numbers of those of the statements whose figure another of the same series, as of a later day, has overtaken."""
+    dated = [(item, _until(item.statement.as_of)) for item in cited]
+    return frozenset(one.number for one, until in dated for other in cited if until < other.statement.as_of and _alike(one.statement, other.statement))
+
+
+def _alike(one: Statement, other: Statement) -> bool:
+    """Whether two statements give the figure of one series."""
+    return one.series != "" and one.series == other.series and bool(_units(one) & _units(other))
+
+
+def _units(statement: Statement) -> set[str]:
+    return {figure.unit for figure in figures(statement.text)} - {"date"}
+
+
+def _until(date: str) -> str:
+    """The last day of a partial date: a year or a month counts to its end."""
+    return date + "-12-31"[len(date) - 4 :]
 
 
 def differing(cited: Sequence[Evidence]) -> tuple[Evidence, Evidence] | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from assistant import cues
+from assistant.evidence import any_time, older
 from assistant.records import Draft, Evidence, Question, Sentence
 from corpus.figures import figures
 from corpus.markdown import topic_id
@@ -22,6 +23,9 @@ LEAST_ROWS, MORE_ROWS = 2, 2
 
 # What stands over the statements of an answer that tells how to apply for something.
 ROLES = {"en": ("Eligibility", "Amount", "Steps"), "zh": ("資格", "金額", "步驟")}
+
+# What stands before a statement that a newer one of the same answer has overtaken.
+EARLIER = {"en": "Earlier: ", "zh": "較早前："}
 
 NOT_FOUND = {
     "en": "I could not find an answer to this in the public pages that I know.",
@@ -53,6 +57,18 @@ def write(question: Question, evidence: Sequence[Evidence]) -> Draft:
     return _draft([("\n\n" if apart and item.text.id != chosen[max(0, at - 1)].text.id else " ", item) for at, item in enumerate(chosen)])
 
 
+def say_earlier(question: Question, draft: Draft, evidence: Sequence[Evidence]) -> Draft:
+    """The draft, its older figures called so: the first of each run of them, and each in a table."""
+    cited = {number for sentence in draft.sentences for number in sentence.cited}
+    overtaken = _overtaken(question, [item for item in evidence if item.number in cited])
+    said, before = [], False
+    for sentence in draft.sentences:
+        old = bool(sentence.cited) and overtaken.issuperset(sentence.cited)
+        said.append(replace(sentence, lead=sentence.lead + EARLIER[question.lang]) if old and not (before and "|" not in sentence.lead) else sentence)
+        before = old
+    return replace(draft, sentences=tuple(said))
+
+
 def not_found(question: Question, evidence: Sequence[Evidence], *, narrowed: bool = False) -> str:
     """A plain word that the answer is not known, and what is held nearby; or that filters (`narrowed`) leave nothing to search."""
     if narrowed and not evidence:
@@ -82,11 +98,18 @@ def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
         first = evidence[: len(question.parts)]
         near = [*first, *(item for item in _side_by_side(question, evidence, near) if item not in first)]
     chosen = near[:most]
-    if question.kind in ("about", "list"):
-        return _as_in_text(chosen)
     if question.kind == "timeline":
         return sorted(chosen, key=lambda item: item.statement.as_of)
-    return chosen
+    if question.kind in ("about", "list"):
+        chosen = _as_in_text(chosen)
+    overtaken = _overtaken(question, chosen)
+    old = sorted((item for item in chosen if item.number in overtaken), key=lambda item: item.statement.as_of, reverse=True)
+    return [*(item for item in chosen if item.number not in overtaken), *old]
+
+
+def _overtaken(question: Question, items: Sequence[Evidence]) -> frozenset[int]:
+    """The numbers of those that are older figures, unless their time is asked for or their order tells it."""
+    return older(items) if question.kind != "timeline" and any_time(question) else frozenset()
 
 
 def _draft(led: Iterable[tuple[str, Evidence]]) -> Draft:

@@ -19,6 +19,7 @@ from assistant.evidence import (
     gather,
     judged_signs,
     load_weights,
+    older,
     outdated,
     rank,
     reorder,
@@ -27,6 +28,7 @@ from assistant.evidence import (
 )
 from assistant.question import Names, language, understand
 from assistant.records import Evidence, Period, Question
+from corpus.figures import figures
 from corpus.text import Source
 from index.chunks import statement_id
 from index.embedder import DEFAULT, MINILM
@@ -106,7 +108,7 @@ def test_the_newest_of_a_series_is_judged_too_and_leads_if_it_answers(library: L
     weights = load_weights(library.embedder.name)
     question = _question("How many AI Subsidy Scheme projects have been approved?", library)
     approvals = sorted(_approvals(library), key=lambda hit: hit.statement.as_of)
-    newest = approvals[-1].statement
+    newest = next(hit.statement for hit in reversed(approvals) if any(figure.unit != "date" for figure in figures(hit.statement.text)))
     others = [hit for hit in _hits(library, question) if not hit.statement.series]
     hits = [replace(hit, score=9.0 - at) for at, hit in enumerate([*approvals[:JUDGED_FIRST], *others, *approvals[JUDGED_FIRST:]])]
     assert newest not in [hit.statement for hit in hits[: JUDGED_FIRST + len(others)]]
@@ -191,7 +193,29 @@ def _approvals(library: Library) -> list[Hit]:
 def test_statements_older_than_a_year_are_outdated(library: Library, dates: tuple[str, ...], old: str) -> None:
     (hit, *_) = _hits(library, _question("Cyberport", library))
     cited = [Evidence(at, hit.text, hit.chunk, replace(hit.statement, as_of=as_of), 1.0) for at, as_of in enumerate(dates)]
-    assert outdated(cited, date(2026, 11, 22)) == old
+    found = outdated(cited, date(2026, 11, 22))
+    assert (found.statement.as_of if found else "") == old
+
+
+@pytest.mark.parametrize(
+    ("dated", "expected"),
+    [
+        ((("a", "2024-12-31"), ("a", "2025")), {1}),
+        ((("a", "2025"), ("a", "2025-06")), set()),  # of that year, perhaps later
+        ((("a", "2025-06"), ("b", "2026")), set()),
+        ((("", "2024"), ("", "2025")), set()),
+        ((("a", "2025-02-26"), ("a", "2025-06"), ("a", "2026-02-25")), {1, 2}),
+        ((), set()),
+    ],
+)
+def test_of_a_series_all_but_the_newest_are_older(library: Library, dated: tuple[tuple[str, str], ...], expected: set[int]) -> None:
+    (hit, *_) = _hits(library, _question("Cyberport", library))
+    statements = [
+        replace(hit.statement, text=f"By {as_of or 'then'} it had {7 + at} members.", series=series, as_of=as_of) for at, (series, as_of) in enumerate(dated)
+    ]
+    assert older([Evidence(at, hit.text, hit.chunk, statement, 1.0) for at, statement in enumerate(statements, 1)]) == expected
+    silent = [replace(statement, text="Its members are of many kinds.") for statement in statements]
+    assert older([Evidence(at, hit.text, hit.chunk, statement, 1.0) for at, statement in enumerate(silent, 1)]) == set()
 
 
 @pytest.mark.parametrize(

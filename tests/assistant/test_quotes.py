@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, not_found, unheard, write
-from assistant.records import Evidence, Question, Side
+from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, not_found, say_earlier, unheard, write
+from assistant.records import Draft, Evidence, Period, Question, Sentence, Side
+from corpus.figures import figures
+from index.chunks import statement_id
 from index.library import Library
 from index.search import View, search
 
@@ -128,3 +130,21 @@ def test_what_is_not_found_is_said_with_what_is_near(library: Library) -> None:
     assert chinese == NOT_FOUND["zh"]
     assert not_found(_question("Zebras?"), (), narrowed=True) == NOTHING_LEFT["en"]
     assert not_found(_question("Zebras?"), evidence, narrowed=True) == english
+
+
+def test_an_older_figure_is_called_so_unless_its_time_is_asked_for(library: Library) -> None:
+    text = library.texts["ai-subsidy-scheme.en"]
+    series = [one for one in text.statements if one.series == "aiss-approvals" and any(figure.unit == "" for figure in figures(one.text))]
+    first, second, *_, newest = sorted({one.as_of: one for one in series}.values(), key=lambda one: one.as_of)
+    chunk = library.chunk_of(statement_id(text.id, 0))
+    told = (newest, first, text.statements[0], second)
+    evidence = tuple(Evidence(number, text, chunk, statement, 1.0) for number, statement in enumerate(told, 1))
+    question = _question("How many projects?", kind="figure")
+    said = "".join(map(str, say_earlier(question, write(question, evidence), evidence).sentences))
+    assert said == f"{newest.text} [1] {text.statements[0].text} [3] Earlier: {second.text} [4] {first.text} [2]"
+    in_chinese = replace(question, lang="zh")
+    assert f" 較早前：{second.text} [4]" in "".join(map(str, say_earlier(in_chinese, write(in_chinese, evidence), evidence).sentences))
+    for other in (replace(question, period=Period("2025", "2025")), replace(question, kind="timeline")):
+        assert say_earlier(other, write(other, evidence), evidence) == write(other, evidence)
+    both = Draft((Sentence("", "It rose.", (1, 2)),), "model")
+    assert say_earlier(question, both, evidence) == both

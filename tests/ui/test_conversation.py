@@ -133,6 +133,20 @@ def test_what_was_searched_for_is_shown_and_can_be_corrected(page: Page) -> None
     expect(page.locator(f".group[data-answer='{first}'] .card.active")).to_be_visible()
 
 
+def test_an_earlier_question_is_edited_in_place_of_all_from_there_on(page: Page) -> None:
+    for number, text in enumerate((QUESTION, UNKNOWN, "Who runs Cyberport?"), 1):
+        ask(page, text)
+        answered(page, number)
+    second = page.locator(".exchange").nth(1)
+    second.get_by_role("button", name=ENGLISH.edit).click()
+    second.locator(".question textarea").fill("What is Cyberport?")
+    second.get_by_role("button", name=ENGLISH.ask_from_here).click()
+    expect(page.locator(".asked")).to_have_text([QUESTION, "What is Cyberport?"])
+    expect(answered(page, 2)).to_contain_text("Cyberport")
+    page.reload()
+    expect(page.locator(".asked")).to_have_text([QUESTION, "What is Cyberport?"])
+
+
 def test_a_sent_question_is_edited_and_asked_again(page: Page) -> None:
     ask(page, UNKNOWN)
     exchange = answered(page)
@@ -298,10 +312,9 @@ def test_a_sentence_that_its_source_does_not_bear_out_is_shown_as_left_out_with_
     with visiting(browser, model_site, locale="zh-HK") as page:
         model_server.script(Reply(lambda request: [*first_two(request), " The scheme is worth HK$77 trillion. [1]"]))
         ask(page, QUESTION)
-        note = answered(page).locator("details.note")
-        note.locator("summary").click()
-        expect(note).to_contain_text("HK$77 trillion")
-        expect(note).to_contain_text("不見於所引出處")
+        aside = answered(page).locator(".answer .aside")
+        expect(aside).to_contain_text("HK$77 trillion")
+        expect(aside).to_contain_text("不見於所引出處")
 
 
 def test_a_model_that_is_down_is_said_in_words_and_the_answer_is_quoted(browser: Browser, model_server: ModelServer, model_site: str) -> None:

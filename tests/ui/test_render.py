@@ -85,7 +85,7 @@ def _answer(text: str, *citations: Citation, warnings: tuple[str, ...] = (), ver
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_question_is_shown_as_it_was_asked_and_nothing_in_it_is_live(text: str) -> None:
-    read = _Reader(exchange_html(Exchange("7", text), ENGLISH, last=False))
+    read = _Reader(exchange_html(Exchange("7", text), ENGLISH, last=False, shared=True))
     assert set(read.tags) <= {"article", "div", "h2", "br"}
     assert read.attributes == [("class", "exchange"), ("data-id", "7"), ("aria-busy", "false"), ("class", "asked"), ("class", "answer")]
     assert _plain_words(read.text) == _plain_words(text)
@@ -121,15 +121,37 @@ def test_lines_that_only_look_like_a_table_are_text() -> None:
     assert [tag for tag in _Reader(html).tags if tag in ("table", "p", "ul", "td")] == ["table", "p", "p", "ul", "table", "td", "td"]
 
 
-def test_warnings_what_was_left_out_and_the_question_searched_for_are_shown() -> None:
-    left_out = Verdict("It is <u>7</u>.", (1,), "unsupported", "7 is not in what it cites")
-    answer = _answer("One. [1]", warnings=("Left <i>out</i>.",), verdicts=(left_out,), standalone="How much is <b>it</b>?")
-    for words, reason in ((ENGLISH, "7 is not in what it cites"), (PHRASES["zh"], "「7」不見於所引出處")):
+def test_warnings_and_the_question_searched_for_are_shown() -> None:
+    answer = _answer("One. [1]", warnings=("Left <i>out</i>.",), standalone="How much is <b>it</b>?")
+    for words in PHRASES.values():
         read = _Reader(exchange_html(Exchange("1", "How much?", answer), words, last=True))
         assert f"{words.searched_for}: How much is <b>it</b>?" in read.text
         assert "Left <i>out</i>." in read.text
-        assert f"It is <u>7</u>. {reason}" in read.text
         assert not {"b", "i", "u"} & set(read.tags)
+
+
+def test_a_remark_stands_beside_the_sentence_that_it_concerns(library: Library) -> None:
+    supported = [Verdict(f"{word}.", (number,), "supported") for number, word in enumerate(("One", "Two", "Three"), 1)]
+    left_out = Verdict("It is <u>7</u>.", (2,), "unsupported", "7 is not in what it cites")
+    warnings = ("See [1] (A) and [2] (B).", "Of the whole.", "See [9].")
+    text = "One. [1] Two. [2]\n\n- Three. [3]\n- Two again. [2]"
+    citations = (_citation(library.texts["cyberport.en"], number, number) for number in (1, 2, 3))
+    answer = _answer(text, *citations, warnings=warnings, verdicts=(*supported, left_out))
+    for words, reason in ((ENGLISH, "7 is not in what it cites"), (PHRASES["zh"], "「7」不見於所引出處")):
+        html = exchange_html(Exchange("1", "How much?", answer), words, last=True)
+        read = _Reader(html)
+        asides = [_Reader(part).text for part in re.findall(r'<span class="aside">(.*?)</span>', html)]
+        assert asides == [words.left_out.format(sentence="It is <u>7</u>.", reason=reason), "See 1 (A) and 2 (B)."]
+        assert [_Reader(part).text for part in re.findall(r'<p class="note">(.*?)</p>', html)] == ["Of the whole.", "See [9]."]
+        assert read.text.index("Three.") < read.text.index("<u>7</u>") < read.text.index("Two again.") < read.text.index("(A)")
+        assert "u" not in read.tags
+
+
+def test_what_was_left_out_before_any_sentence_stands_below() -> None:
+    left_out = Verdict("It is 7.", (), "unsupported", "cites nothing")
+    html = exchange_html(Exchange("1", "How much?", _answer("One. [1]", verdicts=(left_out,))), ENGLISH, last=True)
+    assert "aside" not in html
+    assert re.findall(r'<p class="note">(.*?)</p>', html) == [plain(ENGLISH.left_out.format(sentence="It is 7.", reason="cites nothing"))]
 
 
 @given(
@@ -143,7 +165,7 @@ def test_nothing_in_an_exchange_is_live_but_our_own(text: str, warned: bool) -> 
     verdicts = (Verdict(text, (), "unsupported", text),)
     answer = _answer(text, warnings=(text,) if warned else (), verdicts=verdicts, standalone=text)
     read = _Reader(re.sub(r"<svg.*?</svg>", "", exchange_html(Exchange("3", text, answer, trouble=text), ENGLISH, last=True)))
-    ours = "article div h2 h3 p ul li a br table thead tbody tr th td q details summary nav button span form textarea"
+    ours = "article div h2 h3 p ul li a br table thead tbody tr th td q nav button span form textarea"
     assert set(read.tags) <= set(ours.split())
     for name, value in read.attributes:
         assert not name.startswith("on")

@@ -2,7 +2,12 @@
 // A button with `data-do` named here is an event of that name, with its text and the id of what it stands in.
 const EVENTS = ['ask', 'again', 'edited', 'rate', 'open', 'rename', 'remove', 'restore', 'publish', 'withdraw'];
 const idOf = (node) => node.closest('[data-id]')?.dataset.id || '';
-const fire = (name, node, text) => { if (EVENTS.includes(name)) trigger(name, {id: idOf(node), text}); };
+// The ids of an exchange and of those that are shown after it.
+const onwards = (node) => {
+  const all = [...document.querySelectorAll('.exchange')];
+  return all.slice(all.indexOf(node.closest('.exchange'))).map((exchange) => exchange.dataset.id).join(' ');
+};
+const fire = (name, node, text) => { if (EVENTS.includes(name)) trigger(name, {id: idOf(node), text, onwards: onwards(node)}); };
 const toggle = (button, part, show) => {
   part.hidden = !show;
   button?.setAttribute('aria-expanded', String(show));

@@ -104,8 +104,8 @@ class ConversationPage:
         yield from self._answer(writing, _owner(request), _of(event, "text"), current, (), lang, scope)
 
     def ask_edited(self, writing: Writing, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Answers a question as it was edited, in place of it."""
-        yield from self._answer(writing, _owner(request), _of(event, "text"), current, (_of(event, "id"),), lang, scope)
+        """Answers a question as it was edited, in place of it and of what the page shows after it."""
+        yield from self._answer(writing, _owner(request), _of(event, "text"), current, tuple(_of(event, "onwards").split()), lang, scope)
 
     def ask_again(self, writing: Writing, current: str, lang: Lang, scope: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Answers a question once more, in place of its answer."""

@@ -39,6 +39,7 @@ class Phrases:
     search_again: str
     edit: str
     ask_again: str
+    ask_from_here: str
     cancel: str
     regenerate: str
     copy: str
@@ -117,6 +118,7 @@ ENGLISH = Phrases(
     search_again="Search again",
     edit="Edit the question",
     ask_again="Ask again",
+    ask_from_here="Ask again, in place of all from here on",
     cancel="Cancel",
     regenerate="Answer again",
     copy="Copy with sources",
@@ -141,7 +143,7 @@ ENGLISH = Phrases(
     try_again="Try again",
     lost="The connection to the server is lost. The page reconnects by itself; what is saved stays.",
     gone="There is no such conversation; it may have been deleted.",
-    left_out="A sentence was left out because its source did not bear it out",
+    left_out="Left out here, as its source did not bear it out: “{sentence}” ({reason})",
     faults=(),
     nearest="Nearest that I can answer",
     try_next="Ask next",
@@ -195,6 +197,7 @@ CHINESE = Phrases(
     search_again="重新搜尋",
     edit="修改問題",
     ask_again="重新發問",
+    ask_from_here="重新發問（取代此後各題）",
     cancel="取消",
     regenerate="重新作答",
     copy="連同出處複製",
@@ -228,7 +231,7 @@ CHINESE = Phrases(
     try_again="再試",
     lost="與伺服器的連線已中斷，頁面會自動重新連線；已儲存的內容不受影響。",
     gone="找不到這個對話，可能已刪除。",
-    left_out="有句子未獲出處證實，已略去",
+    left_out="此處略去未獲出處證實的句子：「{sentence}」（{reason}）",
     faults=(
         (r"cites nothing", "沒有引用出處"),
         (r"(.+) is not in what it cites", r"「\1」不見於所引出處"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Literal
 
 from assistant.records import Answer, Citation
@@ -64,7 +66,7 @@ def button(do: str, label: str, *, icon: str = "", text: str = "", more: str = "
 
 def exchange_html(exchange: Exchange, words: Phrases, *, last: bool, shared: bool = False) -> str:
     """A question and its answer with what can be done with them; `shared`: to be read only."""
-    parts = [_asked(exchange, words, tools=last and not shared and not exchange.busy)]
+    parts = [_asked(exchange, words, tools=not shared and not exchange.busy, last=last)]
     searched = exchange.answer.standalone if exchange.answer else exchange.searched
     if searched and searched.strip() != exchange.asked.strip():
         parts.append(_searched(exchange, searched, words, tools=last and not shared and not exchange.busy))
@@ -72,24 +74,38 @@ def exchange_html(exchange: Exchange, words: Phrases, *, last: bool, shared: boo
     waiting = ""
     if exchange.busy and not text:
         waiting = f'<p class="waiting"><span></span><span></span><span></span><em>{plain(exchange.step or words.working)}</em></p>'
-    parts.append(f'<div class="answer">{answer_html(text, exchange.id, exchange.citations, words)}{waiting}</div>')
+    beside, below = _remarks(exchange.answer, words) if exchange.answer else ({}, [])
+    parts.append(f'<div class="answer">{answer_html(text, exchange.id, exchange.citations, words, beside)}{waiting}</div>')
     if exchange.trouble:
         again = button("again", words.try_again) if last and not shared else ""
         parts.append(f'<p class="note trouble" role="alert">{plain(exchange.trouble)} {again}</p>')
-    if exchange.answer:
-        parts.append(_notes(exchange.answer, words))
-        if not shared:
-            parts += [_tools(exchange, words, last=last), _following(exchange.answer, words) if last else ""]
+    parts += [f'<p class="note">{plain(remark)}</p>' for remark in below]
+    if exchange.answer and not shared:
+        parts += [_tools(exchange, words, last=last), _following(exchange.answer, words) if last else ""]
     return f'<article class="exchange" data-id="{attribute(exchange.id)}" aria-busy="{str(exchange.busy).lower()}">{"".join(parts)}</article>'
 
 
-def answer_html(text: str, key: str, citations: Sequence[Citation], words: Phrases) -> str:
-    """The text of an answer, finished or not, as paragraphs, lists and tables; `[n]` becomes a chip that leads to card `n` of exchange `key`."""
+def answer_html(text: str, key: str, citations: Sequence[Citation], words: Phrases, beside: Mapping[int, Sequence[str]] = MappingProxyType({})) -> str:
+    """The text of an answer, finished or not, as paragraphs, lists and tables; `[n]` becomes a chip that leads to card `n` of exchange `key`.
+
+    `beside` are the remarks by the number of a citation: they stand behind the last sentence that cites it.
+    """
     by_number = {citation.number: citation for citation in citations}
+    to_come = Counter(map(int, _CITED.findall(text)))
+
+    def marked(line: str, *, remarks: bool = False) -> Iterator[str]:
+        for at, part in enumerate(_CITED.split(line)):
+            if at % 2 == 0:
+                yield plain(part)
+                continue
+            number = int(part)
+            yield _chip(number, key, by_number.get(number), words)
+            to_come[number] -= remarks
+            if remarks and not to_come[number]:
+                yield from (f'<span class="aside">{" ".join(filter(None, marked(remark)))}</span>' for remark in beside.get(number, ()))
 
     def chips(line: str) -> str:
-        pieces = (_chip(int(part), key, by_number.get(int(part)), words) if at % 2 else plain(part) for at, part in enumerate(_CITED.split(line)))
-        return " ".join(piece for piece in pieces if piece)
+        return " ".join(filter(None, marked(line, remarks=True)))
 
     parts = []
     lines = [*text.splitlines(), ""]
@@ -134,11 +150,11 @@ def described(citation: Citation, words: Phrases) -> str:
     return ", ".join(named)
 
 
-def _asked(exchange: Exchange, words: Phrases, *, tools: bool) -> str:
+def _asked(exchange: Exchange, words: Phrases, *, tools: bool, last: bool) -> str:
     said = f'<h2 class="asked">{plain(exchange.asked)}</h2>'
     if not tools:
         return said
-    form = _form("edited", exchange.asked, words.edit, words.ask_again, words, rows=min(6, 1 + exchange.asked.count("\n")))
+    form = _form("edited", exchange.asked, words.edit, words.ask_again if last else words.ask_from_here, words, rows=min(6, 1 + exchange.asked.count("\n")))
     return f'<div class="question">{said}{button("edit", words.edit, icon="edit", more=" aria-expanded=false")}{form}</div>'
 
 
@@ -170,14 +186,25 @@ def _chip(number: int, key: str, citation: Citation | None, words: Phrases) -> s
     return f'<a class="cite" href="#source-{attribute(key)}-{number}" aria-label="{attribute(about)}"{peek}>{number}</a>'
 
 
-def _notes(answer: Answer, words: Phrases) -> str:
-    """What the reader should know about the answer, in plain words."""
-    notes = [f'<p class="note">{plain(warning)}</p>' for warning in answer.warnings]
-    left_out = [verdict for verdict in answer.verdicts if verdict.verdict == "unsupported"]
-    if left_out:
-        items = "".join(f"<li><q>{plain(verdict.sentence)}</q> {plain(worded(verdict.reason, words.faults))}</li>" for verdict in left_out)
-        notes.append(f'<details class="note"><summary>{words.left_out}</summary><ul>{items}</ul></details>')
-    return "".join(notes)
+def _remarks(answer: Answer, words: Phrases) -> tuple[dict[int, list[str]], list[str]]:
+    """What the reader should know, in plain words: by the citation beside whose sentence it stands, and what concerns the whole answer.
+
+    A warning that names citations stands at the last of them, a sentence that was left out where it was.
+    """
+    shown = {citation.number for citation in answer.citations}
+    beside: dict[int, list[str]] = {}
+    below: list[str] = []
+    for warning in answer.warnings:
+        named = [number for number in map(int, _CITED.findall(warning)) if number in shown]
+        (beside.setdefault(named[-1], []) if named else below).append(warning)
+    before = 0
+    for verdict in answer.verdicts:
+        if verdict.verdict == "supported":
+            before = verdict.citations[-1] if verdict.citations else before
+            continue
+        left_out = words.left_out.format(sentence=verdict.sentence, reason=worded(verdict.reason, words.faults))
+        (beside.setdefault(before, []) if before in shown else below).append(left_out)
+    return beside, below
 
 
 def _tools(exchange: Exchange, words: Phrases, *, last: bool) -> str:
