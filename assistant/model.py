@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from assistant import marks
 from assistant.circuit import Circuit
 from assistant.errors import ModelError
-from assistant.prompts import Prompt, prompt
+from assistant.prompts import PER_MESSAGE, Prompt, prompt, tokens
 from assistant.records import Evidence, Question, Turn
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class ModelWriter:
         self._temperature = temperature
         self._local = local
         self._verify: ssl.SSLContext | None = None
+        # Told of every call, once it has ended, how many tokens were sent and written.
+        self.spent: Callable[[int, int], None] = lambda sent, written: None
 
     def load(self) -> None:
         """Loads what a call needs, the local model if it is one; raises `ModelError`."""
@@ -134,7 +136,7 @@ class ModelWriter:
     def _read(self, sent: Prompt, until: float) -> Iterator[str]:
         """What one call gives; raises what the libraries raise, and `ModelError` where it is too slow, too long, empty or breaks off."""
         call = _Call(self, sent, min(self._timeout, max(0.001, until - time.monotonic())))
-        size, finish = 0, ""
+        size, written, finish = 0, 0, ""
         try:
             while not finish:
                 chunk = call.next(self._timeout, until)
@@ -142,12 +144,14 @@ class ModelWriter:
                     break
                 finish = chunk.finish
                 size += len(chunk.text)
+                written += tokens(chunk.text)
                 if size > MAX_CHARACTERS:
                     raise ModelError("The model does not stop writing.", "Use another model.", chinese="語言模型寫個不停")
                 if chunk.text:
                     yield chunk.text
         finally:
             call.give_up()
+            self.spent(sum(tokens(said) + PER_MESSAGE for _, said in sent.messages), written)
         if finish == "content_filter":
             raise ModelError("The model's endpoint withheld the answer.", "Use another model.", chinese="語言模型的服務扣起了答案")
         if not size:

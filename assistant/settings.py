@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     cors_origins: str = Field("", description="Origins whose pages may use the endpoint from a browser, such as https://portal.example; empty: none.")
     proxies: str = Field("127.0.0.1", description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
     log: Literal["console", "json"] = Field("console", description="How the server writes its log: for people, or a JSON object a line.")
+    traces: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Address of an OpenTelemetry collector (OTLP over HTTP) to which traces are sent; needs the extra `hkai[traces]`.",
+    )
     log_questions: Literal["on", "off"] = Field("off", description="Whether the log holds what is asked.")
     openai_api_key: str = Field("", validation_alias="OPENAI_API_KEY", description="Key of the model's endpoint.")
     openai_base_url: str = Field(

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,7 +18,7 @@ import httpx
 
 from assistant import evidence
 from assistant.build import Parts, build, open_index
-from assistant.errors import HkaiError, ModelError
+from assistant.errors import HkaiError, ModelError, StoreError
 from assistant.local import LocalModel
 from assistant.settings import Settings, load
 from index.embedder import EmbedderError
@@ -59,10 +60,13 @@ def examine() -> Iterator[Finding]:
         yield _clock(parts)
         open_index(parts)
         yield _index(parts)
+    except StoreError as error:
+        yield Finding("database", False, error.message, error.remedy)
     except (HkaiError, MeaningError) as error:
         yield Finding("index", False, str(error), "hkai ingest --rebuild")
     if parts:
         yield _embedder(parts)
+        yield _database(parts)
     yield from _judges(settings)
     yield from _model(settings)
     yield from _server(settings)
@@ -99,6 +103,14 @@ def _embedder(parts: Parts) -> Finding:
         )
     except EmbedderError as error:
         return Finding("embedder", False, str(error), "unset HKAI_EMBEDDER, or name another")
+
+
+def _database(parts: Parts) -> Finding:
+    try:
+        with closing(parts.conversations):
+            return Finding("database", True, parts.conversations.reach())
+    except StoreError as error:
+        return Finding("database", False, error.message, error.remedy)
 
 
 def _judges(settings: Settings) -> Iterator[Finding]:

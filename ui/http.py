@@ -21,6 +21,7 @@ from ui import chat_completions, contract, documents, examples, health
 from ui.guard import guard
 from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal, refusals
 from ui.streams import CLIENT_LEFT, EventStream, last
+from ui.traces import trace
 from ui.watch import log, watch
 
 EVENTS = ("question", "evidence", "token", "restart", "answer", "error")
@@ -82,6 +83,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     async def lifespan(_: FastAPI) -> Any:
         readiness.start()
         yield
+        end_traces()
 
     app = FastAPI(
         title="hkai",
@@ -96,6 +98,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     guard(app, parts.settings)
     metrics = watch(app, parts)
     app.add_middleware(RequestIds)
+    end_traces = trace(app, parts)
 
     answered = examples.reply(examples.ANSWER, examples.ANSWER_STREAM, EVENTS)
 

@@ -42,6 +42,9 @@ class Metrics:
         self.answers = Counter("hkai_answers", "Answers of the page and the endpoint, by status and mode.", ("status", "mode"), registry=self._registry)
         self.refusals = Counter("hkai_refusals", "Answers that say that nothing is known.", registry=self._registry)
         self.fallbacks = Counter("hkai_fallbacks", "Answers that were quoted because the language model failed.", registry=self._registry)
+        self.tokens = Counter(
+            "hkai_tokens", "Tokens that the language model was sent and wrote, as they are reckoned for its budget.", ("direction",), registry=self._registry
+        )
         self.step_seconds = Histogram("hkai_step_seconds", "Time of a step of an answer.", ("step",), buckets=SECONDS, registry=self._registry)
         texts = Gauge("hkai_texts", "Texts in the index.", ("own",), registry=self._registry)
         statements = Gauge("hkai_statements", "Statements in the index.", ("own",), registry=self._registry)
@@ -56,6 +59,11 @@ class Metrics:
         self.fallbacks.inc(fell_back)
         for step, milliseconds in answer.timings.items():
             self.step_seconds.labels(step).observe(milliseconds / 1000)
+
+    def spent(self, sent: int, written: int) -> None:
+        """Counts the tokens of one answer of the model."""
+        self.tokens.labels("sent").inc(sent)
+        self.tokens.labels("written").inc(written)
 
     def text(self) -> bytes:
         """All of them, in Prometheus' text format."""
@@ -84,6 +92,8 @@ def watch(app: Starlette, parts: Parts) -> Metrics:
         )
 
     parts.chain.answered = answered
+    if parts.chain.writer:
+        parts.chain.writer.spent = metrics.spent
     app.add_middleware(Watch, metrics=metrics, routes=app)
     return metrics
 

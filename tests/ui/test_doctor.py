@@ -16,7 +16,7 @@ from tests.model_server import Reply, model_server
 from tests.ui.conftest import Run
 
 THINGS = ["Python", "settings", "chromadb", "tantivy", "sentence-transformers", "gradio", "fastapi", "langchain-core", "torch", "data folder", "disk"]
-THINGS += ["clock", "index", "embedder", "judge", "port"]
+THINGS += ["clock", "index", "embedder", "database", "judge", "port"]
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +29,20 @@ def test_the_doctor_finds_nothing_wrong(run: Run, data: Path) -> None:
     assert said.status == 0, said.out
     assert re.findall(r"^ok    ([^:]+):", said.out, re.MULTILINE) == THINGS
     assert str(data) in said.out
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://hkai@127.0.0.1:1/hkai", r"cannot be used: .* -> See that the server runs and that HKAI_DATABASE names it"),
+        ("sqlite://nobody@nowhere:x/conversations", r"is not the URL of a database\. -> Give one like postgresql://"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
+    monkeypatch.setenv("HKAI_DATABASE", url)
+    found = run("doctor")
+    assert found.status == 1
+    assert re.search(rf"^WRONG database: .*{said}", found.out, re.MULTILINE), found.out
 
 
 def test_a_model_without_an_endpoint_is_named(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

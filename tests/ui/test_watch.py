@@ -57,6 +57,8 @@ def test_requests_answers_refusals_and_fallbacks_are_counted(http: httpx.Client,
     assert new["hkai_requests_total", "POST", "/v1/answer", "422"] == 1
     assert new["hkai_requests_total", "GET", "/v1/documents/{identifier}", "404"] == 5
     assert new["hkai_answers_total", "quotes", "answered"] == 2
+    assert new["hkai_tokens_total", "sent"] > 100
+    assert ("hkai_tokens_total", "written") not in new  # its server is away
     assert new["hkai_answers_total", "quotes", "not_found"] == 1
     assert (new["hkai_refusals_total",], new["hkai_fallbacks_total",]) == (1, 1)
     assert new["hkai_step_seconds_count", "embed"] == 3
