@@ -80,9 +80,9 @@ class Names:
                     topics = self._topics.setdefault(key, [])
                     if topic not in topics:
                         topics.append(topic)
-        ordered = sorted(self._topics, key=len, reverse=True)
-        pattern = "|".join(rf"(?<![a-z0-9]){re.escape(key)}(?![a-z0-9])" if key.isascii() else re.escape(key) for key in ordered)
-        self._pattern = re.compile(pattern or r"(?!)")
+        # The longest first. Those in Chinese have no bounds of words, and none of them is the beginning of one without Chinese.
+        chinese, ascii = ("|".join(re.escape(key) for key in sorted(self._topics, key=len, reverse=True) if key.isascii() == alike) for alike in (False, True))
+        self._pattern = re.compile(rf"{chinese or '(?!)'}|(?<![a-z0-9])(?:{ascii or '(?!)'})(?![a-z0-9])")
 
     def find(self, text: str) -> list[Name]:
         """The names in `text`, in order; of overlapping ones the longest."""

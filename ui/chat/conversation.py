@@ -140,7 +140,7 @@ class ConversationPage:
                 _status(words.working), "", *busy,
             )  # fmt: skip
             for live in writing.each(self._talk.written(owner, first, before.turns, scope, words), first, end):
-                yield gr.skip(), _live(live, words), gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), *busy
+                yield gr.skip(), _live(live, words), *NOTHING[2:]
             if live.busy:  # it was ended by what also says how the page goes on
                 yield NOTHING  # Gradio sends the last changes again at the end
                 return

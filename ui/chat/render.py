@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from itertools import zip_longest
 from types import MappingProxyType
@@ -44,6 +45,7 @@ class Exchange:
         return tuple(sorted(self.answer.citations, key=lambda citation: citation.number)) if self.answer else self.evidence
 
 
+@lru_cache(maxsize=4_096)  # a conversation is drawn anew with each answer
 def plain(text: str) -> str:
     """Text as text: no HTML, no Markdown, no mathematics; line breaks kept."""
     safe = escape(text.replace("\0", "").strip(), quote=True)

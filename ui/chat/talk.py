@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
@@ -21,8 +21,8 @@ from ui.chat.render import Exchange
 from ui.http import Readiness
 from ui.watch import log
 
-# Seconds between two looks whether an answer is to end, for which is waited until it has, and within which what comes is shown as one.
-TICK, PATIENCE, BREATH = 0.05, 5.0, 0.01
+# Seconds between two looks whether an answer is to end, and for which is waited until it has.
+TICK, PATIENCE = 0.05, 5.0
 # Which texts are asked: all, those of the corpus, or one's own documents.
 SCOPES: dict[str, bool | None] = {"both": None, "corpus": False, "own": True}
 
@@ -124,35 +124,38 @@ class Writing:
                 ended.set()
 
     def each(self, exchanges: Generator[Exchange], live: Exchange, end: threading.Event) -> Iterator[Exchange]:
-        """The exchanges that follow `live`, of those that come at once the last, until `end` is set; what its thread makes after that is shown nowhere."""
-        made: queue.SimpleQueue[Exchange | None] = queue.SimpleQueue()
+        """The exchanges that follow `live` as they come, until `end` is set; what its thread makes after that is shown nowhere."""
+        made: queue.Queue[Exchange | None] = queue.Queue(maxsize=1)  # so that it makes nothing ahead of what is shown
         self._live = live
+
+        def put(exchange: Exchange | None) -> None:
+            while not end.is_set():
+                with suppress(queue.Full):
+                    made.put(exchange, timeout=TICK)
+                    return
 
         def run() -> None:
             try:
                 with closing(exchanges):
                     for exchange in exchanges:
-                        made.put(exchange)
+                        put(exchange)
                         if end.is_set():
                             return
             finally:
-                made.put(None)
+                put(None)
 
         threading.Thread(target=run, name="answer", daemon=True).start()
         try:
             while not end.is_set():
                 try:
-                    came = [made.get(timeout=TICK)]
+                    exchange = made.get(timeout=TICK)
                 except queue.Empty:
                     continue
-                time.sleep(BREATH)
-                while not made.empty():
-                    came.append(made.get())
-                for self._live in [one for one in came if one][-1:]:
-                    yield self._live
-                if came[-1] is None:
+                if exchange is None:
                     self._live = None
                     return
+                self._live = exchange
+                yield exchange
         finally:
             end.set()
 
