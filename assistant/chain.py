@@ -198,9 +198,11 @@ class Chain:
         signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
         parts: dict[str, list[Hit]] = {}
         leading: list[Hit] = []
-        if hits:
+        if hits and self._off_topic(signs, own=bool(filters.own)):
+            hits = rank(question, hits, self.library, self.weights)
+        elif hits:
             question, hits = self._best_reading(question, hits)
-            parts = {part: self._order(read_as(question, part, self.names), hits) for part in question.parts}
+            parts = {part: self._order(replace(read_as(question, part, self.names), asked=part), hits) for part in question.parts}
             best = {ordered[0].id: ordered[0] for ordered in parts.values()}
             leading = [replace(hit, score=hits[0].score) for hit in best.values()]
             hits = [*leading, *(hit for hit in hits if hit.id not in best)]
@@ -221,16 +223,20 @@ class Chain:
         if not hits:
             return Decided({**signs}, 0.0, False)
         sure = confidence(signs, self.weights)
-        enough = own or sure >= (self.weights.threshold_before if self.judge else self.weights.threshold)
-        if not self.judge or hits[0].text.own:
-            return Decided({**signs}, sure, enough)
+        off_topic = self._off_topic(signs, own=own)
+        if not self.judge or hits[0].text.own or off_topic:
+            return Decided({**signs}, sure, not off_topic)
         judged = {**signs, **judged_signs(hits)}
         chance = confidence(judged, self.weights, judged=True)
-        enough = enough and chance >= self.weights.threshold_judged
+        enough = chance >= self.weights.threshold_judged
         chances = {part: confidence({**signs, **judged_signs(ordered)}, self.weights, judged=True) for part, ordered in parts.items()}
         known = enough and max(chances.values(), default=0.0) >= self.weights.threshold_judged
         unknown = tuple(part for part, one in chances.items() if known and one < UNKNOWN * self.weights.threshold_judged)
         return Decided(judged, min(sure, chance), enough, unknown)
+
+    def _off_topic(self, signs: Mapping[str, float], *, own: bool) -> bool:
+        """Whether the search alone tells that nothing answers, so that the judge need not be asked; never in documents of one's own."""
+        return not own and confidence(signs, self.weights) < (self.weights.threshold_before if self.judge else self.weights.threshold)
 
     def _order(self, question: Question, hits: Sequence[Hit]) -> list[Hit]:
         """The hits, ranked by their signs and, where there is a judge, the best by it too."""
