@@ -206,8 +206,8 @@ def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -
     statement, or not), `first` (it opens its text and a definition is asked for).
     """
     statement = hit.statement
-    said = set(tokens(statement.text))
-    around = said | set(tokens(f"{hit.chunk.heading} {' '.join(hit.text.aliases)}"))
+    said = _words(statement.text)
+    around = said | _words(f"{hit.chunk.heading} {' '.join(hit.text.aliases)}")
     total = sum(rarity.values()) or 1.0
     since, until = question.period.since, question.period.until
     in_time = bool(since) and (since in statement.text or until in statement.text or since <= statement.as_of[: len(since)] <= until)
@@ -220,6 +220,11 @@ def statement_signs(question: Question, hit: Hit, rarity: Mapping[str, float]) -
         "other_year": float(bool(since) and not in_time),
         "first": float(question.kind == "about" and hit.number == 0),
     }
+
+
+@lru_cache(maxsize=8_192)  # most of a corpus of this size: what is found is much the same from one question to the next
+def _words(text: str) -> frozenset[str]:
+    return frozenset(tokens(text))
 
 
 def everyday(path: Path = ELSEWHERE) -> list[str]:
@@ -244,8 +249,8 @@ def enough_signs(question: Question, hits: Sequence[Hit], library: Library, vect
     """
     asked = set(tokens(question.standalone))
     rarity = {token: library.rarity(token) for token in asked}
-    held = [set(tokens(f"{hit.chunk.heading} {hit.statement.text} {' '.join(hit.text.aliases)}")) for hit in hits[:5]]
-    together = set().union(*held)
+    held = [_words(f"{hit.chunk.heading} {' '.join(hit.text.aliases)}") | _words(hit.statement.text) for hit in hits[:5]]
+    together = frozenset[str]().union(*held)
     best = max((sum(rarity[token] for token in asked & one) for one in held), default=0.0)
     total = sum(rarity.values()) or 1.0
     cosines = [hit.signals["cosine"] for hit in hits if hit.signals["cosine"]]
