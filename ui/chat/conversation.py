@@ -134,10 +134,9 @@ class ConversationPage:
                 return
             settled = [exchange_of(one, words) for one in before.messages]
             first = live = Exchange(message.id, text, busy=True)
-            busy = (gr.update(visible=False), gr.update(visible=True), conversation.id)
             yield (
                 _log(settled, words), _live(live, words), gr.skip(), bar_html(conversation, words), self._past(owner, conversation.id, lang),
-                _status(words.working), "", *busy,
+                _status(words.working), "", gr.update(visible=False), gr.update(visible=True), conversation.id,
             )  # fmt: skip
             for live in writing.each(self._talk.written(owner, first, before.turns, scope, words), first, end):
                 yield gr.skip(), _live(live, words), *NOTHING[2:]
