@@ -106,7 +106,7 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
     statement = dict(zip(judged.statement, fit_statements(judged.examples).tolist(), strict=True))
     fitted = replace(fitted, statement_judged=statement | {"judge_own": OWN * statement["judge"]})
     ordering = copy.copy(chain)
-    ordering.weights = fitted
+    ordering.weights = replace(fitted, threshold_before=0.0)  # the judge is asked of every question
     own = any(text.own for text in chain.library.texts.values())
     whole = []
     for done, (asked, example) in enumerate(zip(questions, judged.examples, strict=True)):
