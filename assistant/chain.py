@@ -20,7 +20,7 @@ from assistant.errors import BadInput, ModelError, NotReady
 from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday_vectors, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
 from assistant.prompts import declines
-from assistant.question import Names, language, read_as, understand
+from assistant.question import Names, language, part_of, read_as, understand
 from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Status, Turn
 from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
@@ -196,18 +196,18 @@ class Chain:
         hits = self.search(question, vectors, k=max(ask.k, POOL), filters=filters)
         clock.lap("search")
         signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
-        parts: dict[str, list[Hit]] = {}
         leading: list[Hit] = []
-        if hits and self._off_topic(signs, own=bool(filters.own)):
-            hits = rank(question, hits, self.library, self.weights)
-        elif hits:
+        if self._likely(signs, hits, own=bool(filters.own)):
             question, hits = self._best_reading(question, hits)
-            parts = {part: self._order(replace(read_as(question, part, self.names), asked=part), hits) for part in question.parts}
+            parts = {part: self._order(part_of(question, part, self.names), hits) for part in question.parts}
             best = {ordered[0].id: ordered[0] for ordered in parts.values()}
             leading = [replace(hit, score=hits[0].score) for hit in best.values()]
             hits = [*leading, *(hit for hit in hits if hit.id not in best)]
+            decided = self._decide(hits, parts, signs)
+        else:
+            hits = rank(question, hits, self.library, self.weights)
+            decided = Decided({**signs}, confidence(signs, self.weights) if hits else 0.0, False)
         clock.lap("judge" if self.judge else "gather")
-        decided = self._decide(hits, parts, signs, own=bool(filters.own))
         if self.reranker and decided.enough:
             hits = [*leading, *rerank(question, hits[len(leading) :], self.reranker)]
             clock.lap("rerank")
@@ -215,17 +215,19 @@ class Chain:
         clock.lap("gather")
         return Found(question, tuple(hits), evidence, decided, clock.laps)
 
-    def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: Mapping[str, float], *, own: bool) -> Decided:
-        """Whether what the search found, by `signs`, and the judge says of `hits`, is enough; `parts` are the question's, with the hits in order for each.
+    def _likely(self, signs: Mapping[str, float], hits: Sequence[Hit], *, own: bool) -> bool:
+        """Whether the search alone does not yet tell that nothing answers; the judge is asked only then.
 
-        In documents of one's own (`own`) what is found is enough: they are too far from what the judge knows to be declined by it.
+        In documents of one's own (`own`) what is found is always enough: they are too far from what declining was fitted on.
         """
-        if not hits:
-            return Decided({**signs}, 0.0, False)
+        least = self.weights.threshold_before if self.judge else self.weights.threshold
+        return bool(hits) and (own or confidence(signs, self.weights) >= least)
+
+    def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: Mapping[str, float]) -> Decided:
+        """Whether what is likely to answer, by the search's `signs`, is enough by the judge too; `parts` are the question's, with the hits in order for each."""
         sure = confidence(signs, self.weights)
-        off_topic = self._off_topic(signs, own=own)
-        if not self.judge or hits[0].text.own or off_topic:
-            return Decided({**signs}, sure, not off_topic)
+        if not self.judge or hits[0].text.own:
+            return Decided({**signs}, sure, True)
         judged = {**signs, **judged_signs(hits)}
         chance = confidence(judged, self.weights, judged=True)
         enough = chance >= self.weights.threshold_judged
@@ -233,10 +235,6 @@ class Chain:
         known = enough and max(chances.values(), default=0.0) >= self.weights.threshold_judged
         unknown = tuple(part for part, one in chances.items() if known and one < UNKNOWN * self.weights.threshold_judged)
         return Decided(judged, min(sure, chance), enough, unknown)
-
-    def _off_topic(self, signs: Mapping[str, float], *, own: bool) -> bool:
-        """Whether the search alone tells that nothing answers, so that the judge need not be asked; never in documents of one's own."""
-        return not own and confidence(signs, self.weights) < (self.weights.threshold_before if self.judge else self.weights.threshold)
 
     def _order(self, question: Question, hits: Sequence[Hit]) -> list[Hit]:
         """The hits, ranked by their signs and, where there is a judge, the best by it too."""

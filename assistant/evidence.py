@@ -74,8 +74,8 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
 def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights) -> list[Hit]:
     """The best of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
 
-    A dozen are judged, or as few as three where one of these answers a plain question. The judge counts for less in documents of one's own,
-    which are further from what it was trained on.
+    A dozen are judged, or as few as three and the newest of their series where one of these answers a plain question. The judge counts for
+    less in documents of one's own, which are further from what it was trained on.
     """
     ranked, first = _with_newest(question, ranked)
     told = [hit.statement.text for hit in ranked[:JUDGED]]
@@ -99,11 +99,13 @@ def _with_newest(question: Question, ranked: Sequence[Hit]) -> tuple[list[Hit], 
     first = list(ranked[:JUDGED_FIRST])
     if not any_time(question):
         return list(ranked), len(first)
-    for hit in ranked[:JUDGED_FIRST]:
-        alike = [other for other in ranked if _alike(hit.statement, other.statement)]
-        newest = max((other.statement.as_of for other in alike), default="")
-        first += [other for other in alike if other.statement.as_of == newest and other not in first][:NEWEST]
-    return [*first, *(hit for hit in ranked if hit not in first)], len(first)
+    held = {hit.id for hit in first}
+    for one in {hit.statement.series: hit for hit in reversed(first) if hit.statement.series}.values():
+        alike = [hit for hit in ranked if _alike(one.statement, hit.statement)]
+        newest = max((hit.statement.as_of for hit in alike), default="")
+        first += [hit for hit in alike if hit.statement.as_of == newest and hit.id not in held][:NEWEST]
+    held = {hit.id for hit in first}
+    return [*first, *(hit for hit in ranked if hit.id not in held)], len(first)
 
 
 def any_time(question: Question) -> bool:
