@@ -29,7 +29,7 @@ from index.embedder import Vectors
 from index.judge import Judge, Reranker
 from index.library import Library
 from index.meaning import MeaningError
-from index.search import Filters, Hit, search
+from index.search import Filters, Hit, embed, search
 from index.search import Weights as SearchWeights
 
 log = logging.getLogger(__name__)
@@ -190,7 +190,7 @@ class Chain:
         clock = _Clock()
         question = self.understand(ask)
         clock.lap("understand")
-        vectors = self.library.embedder.questions([view.text for view in question.views])
+        vectors = embed(self.library.embedder, question.views)
         clock.lap("embed")
         filters = self._filters(ask)
         hits = self.search(question, vectors, k=max(ask.k, POOL), filters=filters)
@@ -224,7 +224,7 @@ class Chain:
         return bool(hits) and (own or confidence(signs, self.weights) >= least)
 
     def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: Mapping[str, float]) -> Decided:
-        """Whether what is likely to answer, by the search's `signs`, is enough by the judge too; `parts` are the question's, with the hits in order for each."""
+        """Whether what is likely to answer, by the search's `signs`, is enough by the judge too; `parts` are the question's, each with its hits in order."""
         sure = confidence(signs, self.weights)
         if not self.judge or hits[0].text.own:
             return Decided({**signs}, sure, True)

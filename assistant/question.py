@@ -141,7 +141,7 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
         views.setdefault(reading.other, 0.8)
     if state.question and not reading.fresh and (reading.leans or not own or cues.LEAD.match(asked)):
         views.setdefault(f"{state.question} {asked}", 0.6)
-    views.setdefault(_with_titles(standalone, own, names, lang or detected), 0.9)
+    titled = _with_titles(standalone, own, names, lang or detected)
     parts = _parts(standalone, names, known)
     for part in parts:
         views.setdefault(part, 0.8)
@@ -149,7 +149,7 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     question = Question(
         asked=asked,
         standalone=standalone,
-        views=tuple(View(text, weight) for text, weight in views.items()),
+        views=(*(View(text, weight) for text, weight in views.items()), *([View(titled, 0.9, words_only=True)] if titled not in views else [])),
         lang=lang or detected,
         warnings=(OTHER_LANGUAGE,) if foreign else (),
         others=tuple(dict.fromkeys(other for other in others if other and other != standalone)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from assistant.chain import Ask, Chain
 from assistant.evidence import rank, reorder
-from index.search import SIGNALS, Hit, View, Weights
+from index.search import SIGNALS, Hit, View, Weights, embed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def staged(chain: Chain, ask: Ask, stage: Stage) -> list[Hit]:
     question = chain.understand(ask)
     if not stage.views:
         question = replace(question, views=(View(question.asked),))
-    vectors = chain.library.embedder.questions([view.text for view in question.views])
+    vectors = embed(chain.library.embedder, question.views)
     off = {name: 0.0 for name in SIGNALS if name not in stage.signals}
     hits = chain.search(question, vectors, k=ask.k, filters=ask.filters, weights=replace(Weights(), **off))
     if stage.ranked:

@@ -23,6 +23,7 @@ from evals.metrics import percentile
 from index.chunks import chunks
 from index.embedder import Embedder, Vectors
 from index.library import Library
+from index.search import embed
 
 NEAREST = 12
 EMBEDDING = "one embedding of all views of the question"
@@ -140,7 +141,7 @@ class _Random(Embedder):
 
 
 def _embedding(chain: Chain) -> Callable[[str], object]:
-    return lambda question: chain.library.embedder.questions([view.text for view in chain.understand(Ask(question)).views])
+    return lambda question: embed(chain.library.embedder, chain.understand(Ask(question)).views)
 
 
 def _adds(timings: Sequence[Timing]) -> float:

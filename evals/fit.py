@@ -26,7 +26,7 @@ from assistant.evidence import WEIGHTS, Weights, enough_signs, rank, reorder, st
 from assistant.records import Turn
 from evals.cases import Case
 from evals.pairs import Pair
-from index.search import Filters
+from index.search import Filters, embed
 from index.words import tokens
 
 NEAR_MISS_WEIGHT = 0.15
@@ -125,7 +125,7 @@ def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, pro
     for done, asked in enumerate(questions):
         progress(done, len(questions))
         question = chain.understand(Ask(asked.question, asked.turns))
-        vectors = chain.library.embedder.questions([view.text for view in question.views])
+        vectors = embed(chain.library.embedder, question.views)
         hits = chain.search(question, vectors)
         whole: Mapping[str, float] = {}
         if weights is None or chain.judge is None:

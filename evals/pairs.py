@@ -23,6 +23,7 @@ from corpus.text import Lang
 from evals.cases import field, lines
 from index.embedder import Embedder, Vectors
 from index.library import statement_passages
+from index.search import embed
 from index.words import fold
 
 PAIRS = Path(__file__).parent / "pairs"
@@ -117,7 +118,7 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
     for done, pair in enumerate(pairs):
         progress(done, len(pairs))
         question = chain.understand(Ask(pair.question))
-        vectors = chain.library.embedder.questions([view.text for view in question.views])
+        vectors = embed(chain.library.embedder, question.views)
         hits = chain.search(question, vectors, k=DEEP)
         related = {*pair.right, *pair.near}
         nearest = partial(_nearest, chain.library.embedder, vectors[0], told)  # the first view is the question as asked

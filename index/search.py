@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from corpus.text import Lang, SourceText, Statement
 from index.chunks import Chunk, statement_id, statement_place
-from index.embedder import Vectors
+from index.embedder import Embedder, Vectors
 from index.library import Library, Shelf
 
 STATEMENTS, CHUNKS = 40, 15
@@ -18,10 +18,16 @@ SIGNALS = ("meaning_statement", "words_statement", "meaning_chunk", "words_chunk
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One wording of what is looked for; `weight` scales its scores."""
+    """One wording of what is looked for, by its words and, unless it is of `words_only`, by its meaning; `weight` scales its scores."""
 
     text: str
     weight: float = 1.0
+    words_only: bool = False
+
+
+def embed(embedder: Embedder, views: Sequence[View]) -> Vectors:
+    """The embeddings of the views that are looked for by their meaning, a row each."""
+    return embedder.questions([view.text for view in views if not view.words_only])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +99,21 @@ def search(
     filters: Filters = Filters(),
     weights: Weights = Weights(),
 ) -> list[Hit]:
-    """The `k` best statements, best first; `vectors` holds the views' embeddings, a row each.
+    """The `k` best statements, best first; `vectors` holds the views' embeddings, as `embed` gives them.
 
     Each index gives each view its best entries; scores are normalised to 0..1 (cosines between the lowest and the
     highest of the list, BM25 by the highest), the best view counts, and the signals are added by `weights`. A statement
     inherits its chunk's scores. `names` are ids of texts which the question names; `lang` is the language to prefer: what is found in the
     other one is told by its twin, where it has one.
     """
+    meant = [view for view in views if not view.words_only]
     allowed = None if filters == Filters() else [identifier for identifier, text in library.texts.items() if filters.admits(text)]
 
     def gather(shelf: Shelf, k: int) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
         near = shelf.meaning.nearest(vectors, k, allowed)
-        cosines = _best((dict(row) for row in near), lambda row: row, views)
+        cosines = _best((dict(row) for row in near), lambda row: row, meant)
         return (
-            _best((dict(row) for row in near), _between, views),
+            _best((dict(row) for row in near), _between, meant),
             _best((dict(shelf.words.best(view.text, k, allowed)) for view in views), _by_highest, views),
             cosines,
         )

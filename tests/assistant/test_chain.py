@@ -19,7 +19,7 @@ from assistant.quotes import NOT_FOUND
 from assistant.records import Answer, Event, Turn
 from index.judge import Judge
 from index.library import Library
-from index.search import Filters
+from index.search import Filters, embed
 from tests.model_server import ModelServer, Reply, evidence_of, first_two
 
 SMALL_MODEL = os.environ.get("HKAI_TEST_LLM_URL", "")
@@ -48,7 +48,7 @@ def test_of_two_readings_that_which_the_texts_answer_is_taken(judged: Chain) -> 
     asked = "When did the AI Subsidy Scheme open for applications?"
     question = judged.understand(Ask(f"My cousin sings on a boat in the harbour and I sell noodles there. {asked}"))
     assert question.others == (asked,)
-    vectors = judged.library.embedder.questions([view.text for view in question.views])
+    vectors = embed(judged.library.embedder, question.views)
     hits = judged.search(question, vectors)
     odds = {text: judged.judge.scores(text, [hit.statement.text for hit in hits]).max() for text in (question.standalone, asked)}
     taken = judged.find(Ask(question.asked)).question.standalone

@@ -35,12 +35,12 @@ from index.embedder import DEFAULT, MINILM
 from index.judge import WEIGHTS as JUDGE
 from index.judge import Judge, Reranker
 from index.library import Library
-from index.search import Hit, View, search
+from index.search import Hit, View, embed, search
 from index.words import tokens
 
 
 def _hits(library: Library, question: Question, k: int = 40) -> list[Hit]:
-    return search(library, question.views, library.embedder.questions([view.text for view in question.views]), k=k, lang=question.lang)
+    return search(library, question.views, embed(library.embedder, question.views), k=k, lang=question.lang)
 
 
 def _question(text: str, library: Library) -> Question:

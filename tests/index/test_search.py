@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from index.library import Library
-from index.search import Filters, Hit, View, Weights, search
+from index.search import Filters, Hit, View, Weights, embed, search
 
 
 def _search(library: Library, views: list[View], **options: Any) -> list[Hit]:
-    return search(library, views, library.embedder.questions([view.text for view in views]), **options)
+    return search(library, views, embed(library.embedder, views), **options)
 
 
 def _texts(hits: list[Hit]) -> set[str]:
