@@ -20,7 +20,7 @@ from assistant.errors import BadInput, ModelError, NotReady
 from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday_vectors, gather, judged_signs, outdated, rank, reorder, rerank
 from assistant.model import ModelWriter
 from assistant.prompts import declines
-from assistant.question import Names, language, part_of, read_as, understand
+from assistant.question import Names, language, read_as, understand
 from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Status, Turn
 from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
@@ -199,7 +199,7 @@ class Chain:
         leading: list[Hit] = []
         if self._likely(signs, hits, own=bool(filters.own)):
             question, hits = self._best_reading(question, hits)
-            parts = {part: self._order(part_of(question, part, self.names), hits) for part in question.parts}
+            parts = {part: self._order(read_as(question, part, self.names), hits, few=True) for part in question.parts}
             best = {ordered[0].id: ordered[0] for ordered in parts.values()}
             leading = [replace(hit, score=hits[0].score) for hit in best.values()]
             hits = [*leading, *(hit for hit in hits if hit.id not in best)]
@@ -236,10 +236,10 @@ class Chain:
         unknown = tuple(part for part, one in chances.items() if known and one < UNKNOWN * self.weights.threshold_judged)
         return Decided(judged, min(sure, chance), enough, unknown)
 
-    def _order(self, question: Question, hits: Sequence[Hit]) -> list[Hit]:
-        """The hits, ranked by their signs and, where there is a judge, the best by it too."""
+    def _order(self, question: Question, hits: Sequence[Hit], *, few: bool = False) -> list[Hit]:
+        """The hits, ranked by their signs and, where there is a judge, the best, or a few of them, by it too."""
         ranked = rank(question, hits, self.library, self.weights)
-        return reorder(question, ranked, self.judge, self.weights) if self.judge else ranked
+        return reorder(question, ranked, self.judge, self.weights, few=few) if self.judge else ranked
 
     def _best_reading(self, question: Question, hits: Sequence[Hit]) -> tuple[Question, list[Hit]]:
         """The question, read as the hits answer it best by the judge, and the hits in order for it; another reading than the first must be surer by far."""

@@ -27,7 +27,8 @@ from index.words import tokens
 
 LIMIT = 12
 POOL = 60
-# How many statements the judge reads: first a few, which are all where one of them answers (in log odds) a plain question; else a dozen.
+# How many statements the judge reads: first a few, which are all for a part of a question, and for a plain one that one of them answers (in log
+# odds); else a dozen.
 JUDGED_FIRST, JUDGED, ANSWERS = 3, 12, 0.0
 # How many of a series' newest statements the judge reads too, and how far below the best (in log odds) a newer one may score to lead.
 NEWEST, SERIES_REACH = 2, 1.5
@@ -71,16 +72,16 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
     return _distinct([*scored, *(replace(hit, score=least - 1 + hit.score / 10) for hit in hits[POOL:])])
 
 
-def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights) -> list[Hit]:
+def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: Weights, *, few: bool = False) -> list[Hit]:
     """The best of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
 
-    A dozen are judged, or as few as three and the newest of their series where one of these answers a plain question. The judge counts for
-    less in documents of one's own, which are further from what it was trained on.
+    A dozen are judged, or only the first three and the newest of their series: where one of these answers a plain question, and where no
+    more than a `few` are wanted. The judge counts for less in documents of one's own, which are further from what it was trained on.
     """
     ranked, first = _with_newest(question, ranked)
     told = [hit.statement.text for hit in ranked[:JUDGED]]
     odds = judge.scores(question.standalone, told[:first]).tolist()
-    if told[first:] and not (_plain(question) and max(odds) >= ANSWERS):
+    if told[first:] and not few and not (_plain(question) and max(odds) >= ANSWERS):
         odds += judge.scores(question.standalone, told[first:]).tolist()
     scored = []
     for hit, odd in zip(ranked, odds, strict=False):

@@ -167,11 +167,6 @@ def read_as(question: Question, standalone: str, names: Names) -> Question:
     return replace(question, standalone=standalone, names=topics, period=period(standalone), kind=form, sides=sides)
 
 
-def part_of(question: Question, part: str, names: Names) -> Question:
-    """One of the parts of `question`, as a question by itself."""
-    return replace(read_as(question, part, names), asked=part, parts=(), others=())
-
-
 def _sides(text: str, names: Names) -> tuple[Side, ...]:
     """The things that `text` sets beside one another, or none: names, and other words in capitals, where it joins them and says that they are compared."""
     compared = bool(cues.EACH.search(text) or cues.COMPARE.search(text))
