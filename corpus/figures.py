@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 _SCALES = {
     "thousand": 3, "k": 3, "million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "b": 9, "trillion": 12, "tn": 12,
@@ -76,6 +77,7 @@ class Figure:
         return self.unit == other.unit or not self.unit or not other.unit or ("$" in (self.unit, other.unit) and {self.unit, other.unit} <= money | {"$"})
 
 
+@lru_cache(maxsize=8_192)  # the statements of a corpus of this size are few enough, and each is found again and again
 def figures(text: str, *, words: bool = False) -> tuple[Figure, ...]:
     """The figures and dates in `text`, in order of appearance within each sort; with `words`, spelled-out numbers too."""
     text = unicodedata.normalize("NFKC", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Lang = Literal["en", "zh"]
@@ -49,7 +49,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A text with its statements in order. `text` is Markdown without footnotes; offsets count in it, in characters."""
+    """A text with its statements in order. `text` is Markdown without footnotes; offsets count in it, in characters.
+
+    `sha256` is the hash of everything that a search or an answer can show: a text with the same hash is the same text.
+    """
 
     id: str
     lang: Lang
@@ -60,9 +63,8 @@ class SourceText:
     text: str
     statements: tuple[Statement, ...]
     own: bool = False
+    sha256: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def sha256(self) -> str:
-        """Hash of everything that a search or an answer can show: a text with the same hash is the same text."""
+    def __post_init__(self) -> None:
         parts = (self.id, self.lang, self.title, self.topic, self.updated, self.text)
-        return hashlib.sha256(repr((parts, self.aliases, self.statements)).encode()).hexdigest()
+        object.__setattr__(self, "sha256", hashlib.sha256(repr((parts, self.aliases, self.statements)).encode()).hexdigest())
