@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Lang = Literal["en", "zh"]
@@ -47,12 +48,9 @@ class Statement:
     series: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that the hash can be kept
 class SourceText:
-    """A text with its statements in order. `text` is Markdown without footnotes; offsets count in it, in characters.
-
-    `sha256` is the hash of everything that a search or an answer can show: a text with the same hash is the same text.
-    """
+    """A text with its statements in order. `text` is Markdown without footnotes; offsets count in it, in characters."""
 
     id: str
     lang: Lang
@@ -63,8 +61,9 @@ class SourceText:
     text: str
     statements: tuple[Statement, ...]
     own: bool = False
-    sha256: str = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of everything that a search or an answer can show: a text with the same hash is the same text."""
         parts = (self.id, self.lang, self.title, self.topic, self.updated, self.text)
-        object.__setattr__(self, "sha256", hashlib.sha256(repr((parts, self.aliases, self.statements)).encode()).hexdigest())
+        return hashlib.sha256(repr((parts, self.aliases, self.statements)).encode()).hexdigest()
