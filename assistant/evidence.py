@@ -97,16 +97,16 @@ def _with_newest(question: Question, ranked: Sequence[Hit]) -> tuple[list[Hit], 
 
     A figure of years ago often fits the words of a question better than today's. Where another time is asked for all stays as it is.
     """
-    first = list(ranked[:JUDGED_FIRST])
+    few = ranked[:JUDGED_FIRST]
     if not any_time(question):
-        return list(ranked), len(first)
-    held = {hit.id for hit in first}
-    for one in {hit.statement.series: hit for hit in reversed(first) if hit.statement.series}.values():
-        alike = [hit for hit in ranked if _alike(one.statement, hit.statement)]
+        return list(ranked), len(few)
+    first = {hit.id: hit for hit in few}
+    for series in dict.fromkeys(hit.statement.series for hit in few):
+        alike = [hit for hit in ranked if hit.statement.series == series and any(_alike(one.statement, hit.statement) for one in few)]
         newest = max((hit.statement.as_of for hit in alike), default="")
-        first += [hit for hit in alike if hit.statement.as_of == newest and hit.id not in held][:NEWEST]
-    held = {hit.id for hit in first}
-    return [*first, *(hit for hit in ranked if hit.id not in held)], len(first)
+        unread = [hit for hit in alike if hit.statement.as_of == newest and hit.id not in first]
+        first |= {hit.id: hit for hit in unread[:NEWEST]}
+    return [*first.values(), *(hit for hit in ranked if hit.id not in first)], len(first)
 
 
 def any_time(question: Question) -> bool:

@@ -61,7 +61,7 @@ def examine() -> Iterator[Finding]:
         open_index(parts)
         yield _index(parts)
     except StoreError as error:
-        yield Finding("database", False, error.message, error.remedy)
+        yield _unreachable(error)
     except (HkaiError, MeaningError) as error:
         yield Finding("index", False, str(error), "hkai ingest --rebuild")
     if parts:
@@ -110,7 +110,11 @@ def _database(parts: Parts) -> Finding:
         with closing(parts.conversations):
             return Finding("database", True, parts.conversations.reach())
     except StoreError as error:
-        return Finding("database", False, error.message, error.remedy)
+        return _unreachable(error)
+
+
+def _unreachable(error: StoreError) -> Finding:
+    return Finding("database", False, error.message, error.remedy)
 
 
 def _judges(settings: Settings) -> Iterator[Finding]:

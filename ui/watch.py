@@ -43,7 +43,7 @@ class Metrics:
         self.refusals = Counter("hkai_refusals", "Answers that say that nothing is known.", registry=self._registry)
         self.fallbacks = Counter("hkai_fallbacks", "Answers that were quoted because the language model failed.", registry=self._registry)
         self.tokens = Counter(
-            "hkai_tokens", "Tokens that the language model was sent and wrote, as they are reckoned for its budget.", ("direction",), registry=self._registry
+            "hkai_tokens", "Tokens of the calls of the language model, answered or not, as its budget reckons them.", ("direction",), registry=self._registry
         )
         self.step_seconds = Histogram("hkai_step_seconds", "Time of a step of an answer.", ("step",), buckets=SECONDS, registry=self._registry)
         texts = Gauge("hkai_texts", "Texts in the index.", ("own",), registry=self._registry)
@@ -61,7 +61,7 @@ class Metrics:
             self.step_seconds.labels(step).observe(milliseconds / 1000)
 
     def spent(self, sent: int, written: int) -> None:
-        """Counts the tokens of one answer of the model."""
+        """Counts the tokens of one call of the model, answered or not."""
         self.tokens.labels("sent").inc(sent)
         self.tokens.labels("written").inc(written)
 

@@ -100,8 +100,11 @@ def test_the_judge_reads_few_where_one_answers_a_plain_question_and_else_a_dozen
         ("When did the AI Subsidy Scheme open its latest round for applications?", JUDGED),  # the newest of several
     ):
         question = _question(asked, library)
-        ordered = reorder(question, rank(question, _hits(library, question), library, weights), judge, weights)
+        ranked = rank(question, _hits(library, question), library, weights)
+        ordered = reorder(question, ranked, judge, weights)
         assert sum("judge" in hit.signals for hit in ordered) == min(expected, len(ordered)), asked
+        few = reorder(question, ranked, judge, weights, few=True)  # with the newest of a series, where the latest is asked for
+        assert JUDGED_FIRST <= sum("judge" in hit.signals for hit in few) < JUDGED, asked
 
 
 def test_the_newest_of_a_series_is_judged_too_and_leads_if_it_answers(library: Library, judge: Judge) -> None:

@@ -64,6 +64,15 @@ def test_a_second_view_adds_what_it_finds(library: Library) -> None:
         assert _search(library, [view], k=1)[0].statement in [hit.statement for hit in together]
 
 
+def test_a_view_of_words_only_adds_what_its_words_find_and_nothing_by_its_meaning(library: Library) -> None:
+    asked, titled = View("How much does the scheme pay?"), View("AI Subsidy Scheme", words_only=True)
+    assert len(embed(library.embedder, [asked, titled])) == 1
+    alone, both = ({hit.id: hit for hit in _search(library, views, k=100)} for views in ([asked], [asked, titled]))
+    meant = {name: hit.signals["meaning_statement"] for name, hit in both.items() if hit.signals["meaning_statement"]}
+    assert meant == {name: hit.signals["meaning_statement"] for name, hit in alone.items() if hit.signals["meaning_statement"]}
+    assert sum(hit.signals["words_statement"] for hit in both.values()) > sum(hit.signals["words_statement"] for hit in alone.values())
+
+
 def test_a_lighter_view_counts_less(library: Library) -> None:
     heavy = _search(library, [View("blockchain companies"), View("electricity bill", 0.1)], k=1)[0]
     light = _search(library, [View("blockchain companies", 0.1), View("electricity bill")], k=1)[0]

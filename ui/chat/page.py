@@ -12,6 +12,7 @@ from assistant.build import Parts
 from ui.chat.conversation import ConversationPage
 from ui.chat.library import LibraryPage
 from ui.chat.origin import SameOrigin
+from ui.chat.phrases import PHRASES
 from ui.chat.quality import QualityPage
 from ui.chat.routes import add_routes
 from ui.chat.shell import Shell
@@ -20,7 +21,7 @@ from ui.http import Readiness
 
 HERE = Path(__file__).parent
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans CJK HK", "PingFang HK", "Microsoft JhengHei", "sans-serif"]
-PAGES = frozenset({"/", "/library", "/quality"})
+PAGES = frozenset(f"/{path}" for path in PHRASES["en"].pages)
 # What search engines and other sites tell of the pages.
 ABOUT = "Answers about Hong Kong's AI ecosystem, each sentence with the public page that says so and its date. 香港人工智能問答，逐句附出處及日期。"
 HEAD = f'<meta name="description" content="{ABOUT}"><meta property="og:title" content="hkai"><meta property="og:description" content="{ABOUT}">'
