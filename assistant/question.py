@@ -145,7 +145,7 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     parts = _parts(standalone, names, known)
     for part in parts:
         views.setdefault(part, 0.8)
-    others = (reading.other, asked if reading.leans and _stands_alone(asked, names) else "", _asking(standalone))
+    others = (reading.other, asked if reading.leans and _stands_alone(asked, names) else "", "" if reading.leans else _asking(standalone))
     question = Question(
         asked=asked,
         standalone=standalone,
@@ -408,7 +408,7 @@ def _corrected(rest: str, state: _State, names: Names) -> str:
         return rest
     if own or _NAMED.match(rest.strip(" .?!。？")):
         return _exchange(state.question, rest.strip(" .?!。？"), own, names)
-    return f"{state.question} {rest}"
+    return _adding(state.question, rest)
 
 
 def _carried(rest: str, state: _State, names: Names) -> str:
@@ -431,11 +431,19 @@ def _exchange(question: str, rest: str, own: Sequence[Name], names: Names) -> st
     old = names.find(question) if len(fold(question)) == len(question) else []
     if not old:
         acronym = _ACRONYM.search(question) or (_LATIN.search(question) if _HAN.search(question) else None)
-        return question[: acronym.start()] + new + question[acronym.end() :] if acronym else f"{question} {rest}"
+        return question[: acronym.start()] + new + question[acronym.end() :] if acronym else _adding(question, rest)
     for name in reversed(old):
         if set(name.topics) & set(old[0].topics):
             question = question[: name.start] + (new if name is old[0] else "") + question[name.end :]
     return re.sub(r"\s+", " ", question)
+
+
+def _adding(question: str, rest: str) -> str:
+    """`question` with what is said of it put before its question mark; behind it what asks by itself."""
+    if rest.endswith(("?", "？")):
+        return f"{question} {rest}"
+    comma, mark = ("，", "？") if _HAN.search(question) else (", ", "?")
+    return f"{question.rstrip(' ?？')}{comma}{rest}{mark}"
 
 
 def _item(ordinal: re.Match[str], state: _State, names: Names, *, back: bool) -> str:
