@@ -136,13 +136,16 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     reading = _resolve(asked, state, names, known)
     standalone = reading.standalone
     own = names.find(standalone)
-    views = {asked: 0.6 if reading.leans else 1.0, standalone: 1.0}
+    # A message that leans on a name surely means it; the question before, put behind it in brackets, may be another subject.
+    alone = _bare(standalone)
+    surely = alone == standalone or len(own) > len(names.find(asked))
+    views = {asked: 0.6 if reading.leans and surely else 1.0, standalone: 0.6 if reading.leans and not surely else 1.0}
     if reading.other:
         views.setdefault(reading.other, 0.8)
     if state.question and not reading.fresh and (reading.leans or not own or cues.LEAD.match(asked)):
         views.setdefault(f"{state.question} {asked}", 0.6)
     titled = _with_titles(standalone, own, names, lang or detected)
-    parts = _parts(standalone, names, known)
+    parts = tuple(part + standalone[len(alone) :] for part in _parts(alone, names, known))
     for part in parts:
         views.setdefault(part, 0.8)
     others = (reading.other, asked if reading.leans and _stands_alone(asked, names) else "", "" if reading.leans else _asking(standalone))
