@@ -76,7 +76,7 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
     """The best of `ranked` put in order by their scores and the judge's log odds together; the others stay behind them.
 
     A dozen are judged, or only the first three and the newest of their series: where one of these answers a plain question, and where no
-    more than a `few` are wanted. The judge counts for less in documents of one's own, which are further from what it was trained on.
+    more than a `few` are wanted. In documents of one's own, which are further from what it was trained on, the judge does not change the order.
     """
     ranked, first = _with_newest(question, ranked)
     told = [hit.statement.text for hit in ranked[:JUDGED]]
@@ -85,8 +85,9 @@ def reorder(question: Question, ranked: Sequence[Hit], judge: Judge, weights: We
         odds += judge.scores(question.standalone, told[first:]).tolist()
     scored = []
     for hit, odd in zip(ranked, odds, strict=False):
-        signals = hit.signals | {"score": hit.score, "judge": 0.0 if hit.text.own else odd, "judge_own": odd if hit.text.own else 0.0}
-        scored.append(replace(hit, score=_weighted(signals, weights.statement_judged), signals=signals))
+        signals = hit.signals | {"score": hit.score, "judge": odd}
+        weighed = signals | {"judge": 0.0} if hit.text.own else signals
+        scored.append(replace(hit, score=_weighted(weighed, weights.statement_judged), signals=signals))
     scored.sort(key=lambda hit: (-hit.score, hit.id))
     least = scored[-1].score if scored else 0.0
     return [*scored, *(replace(hit, score=least - 1 - at / 100) for at, hit in enumerate(ranked[len(odds) :]))]
@@ -130,9 +131,8 @@ def rerank(question: Question, ordered: Sequence[Hit], reranker: Reranker) -> li
 
 def judged_signs(hits: Sequence[Hit]) -> dict[str, float]:
     """What the judge adds to `enough_signs`, log odds over 10: its highest, its third highest, and that of the first hit."""
-    odds = sorted((hit.signals["judge"] + hit.signals["judge_own"] for hit in hits if "judge" in hit.signals), reverse=True)
-    first = hits[0].signals
-    return {"judge": odds[0] / 10, "judge_third": odds[min(2, len(odds) - 1)] / 10, "judge_first": (first["judge"] + first["judge_own"]) / 10}
+    odds = sorted((hit.signals["judge"] for hit in hits if "judge" in hit.signals), reverse=True)
+    return {"judge": odds[0] / 10, "judge_third": odds[min(2, len(odds) - 1)] / 10, "judge_first": hits[0].signals["judge"] / 10}
 
 
 def gather(question: Question, ranked: Sequence[Hit], k: int = LIMIT) -> tuple[Evidence, ...]:

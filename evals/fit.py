@@ -36,8 +36,6 @@ WRONGLY_DECLINED_BEFORE, WRONGLY_DECLINED_JUDGED = 0.01, 0.035
 PENALTY = 0.02
 # Not fitted: an answer keeps to the language of its question unless only the other one knows.
 OTHER_LANGUAGE = -3.0
-# Not fitted, since no question is about documents of a user's own: the judge counts for half there.
-OWN = 0.5
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -104,7 +102,7 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
     questions = [*of_pairs(pairs), *outside]
     judged = signs(chain, questions, fitted, progress)
     statement = dict(zip(judged.statement, fit_statements(judged.examples).tolist(), strict=True))
-    fitted = replace(fitted, statement_judged=statement | {"judge_own": OWN * statement["judge"]})
+    fitted = replace(fitted, statement_judged=statement)
     ordering = copy.copy(chain)
     ordering.weights = replace(fitted, threshold_before=0.0)  # the judge is asked of every question
     own = any(text.own for text in chain.library.texts.values())

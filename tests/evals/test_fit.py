@@ -54,7 +54,7 @@ def test_weights_are_fitted_with_and_without_the_judge_and_read_again(
     plain = fit(Chain(library, before), *asked, before)
     assert plain.statement_judged == before.statement_judged
     fitted = fit(Chain(library, before, judge=judge), *asked, before)
-    assert set(fitted.statement_judged) == {"score", "judge", "judge_own"}
+    assert set(fitted.statement_judged) == {"score", "judge"}
     assert 0 < fitted.threshold_judged < 1
     write("other", False, fitted, tmp_path / "weights.toml")
     write("default", True, plain, tmp_path / "weights.toml")
