@@ -283,6 +283,27 @@ def test_of_a_long_conversation_the_last_turns_count() -> None:
     assert "AI Subsidy Scheme" in _standalone("How much is it?", Turn("user", "x" * 900_000), *SCHEME)
 
 
+def test_the_question_before_weighs_less_than_what_is_asked_unless_a_name_is_meant_and_is_not_taken_apart() -> None:
+    before = (Turn("user", "What do I pay for a licence? And who hands it out?"), Turn("assistant", "A fee, at the counter."))
+    question = understand("How is that reckoned?", before, NAMES)
+    weights = {view.text: view.weight for view in question.views}
+    assert question.standalone.startswith("How is that reckoned? (")
+    assert weights[question.standalone] < weights[question.asked]
+    assert question.parts == ()
+    assert question.others == ()
+
+    named = understand("How is it reckoned?", SCHEME, NAMES)
+    weights = {view.text: view.weight for view in named.views}
+    assert "AI Subsidy Scheme" in named.standalone
+    assert weights[named.standalone] > weights[named.asked]
+
+
+def test_a_correction_is_put_into_a_question_that_has_no_name_to_replace() -> None:
+    before = (Turn("user", "How many people use the local tool?"), Turn("assistant", "It was tried by many officials."))
+    question = understand("no, I meant the public one, Cyberport", before, NAMES)
+    assert question.standalone == "How many people use the local tool, the public one, Cyberport?"
+
+
 _WORDS = st.lists(
     st.one_of(
         st.text(max_size=8),
