@@ -195,9 +195,9 @@ class Chain:
         filters = self._filters(ask)
         hits = self.search(question, vectors, k=max(ask.k, POOL), filters=filters)
         clock.lap("search")
-        signs = enough_signs(question, hits, self.library, vectors, self.elsewhere)
         leading: list[Hit] = []
-        if self._likely(signs, hits, own=bool(filters.own)):
+        question, signs, likely = self._likely(question, hits, vectors, own=bool(filters.own))
+        if likely:
             question, hits = self._best_reading(question, hits)
             parts = {part: self._order(read_as(question, part, self.names), hits, few=True) for part in question.parts}
             best = {ordered[0].id: ordered[0] for ordered in parts.values()}
@@ -215,13 +215,23 @@ class Chain:
         clock.lap("gather")
         return Found(question, tuple(hits), evidence, decided, clock.laps)
 
-    def _likely(self, signs: Mapping[str, float], hits: Sequence[Hit], *, own: bool) -> bool:
-        """Whether the search alone does not yet tell that nothing answers; the judge is asked only then.
+    def _likely(self, question: Question, hits: Sequence[Hit], vectors: Vectors, *, own: bool) -> tuple[Question, dict[str, float], bool]:
+        """The first reading of the question of which the search alone does not yet tell that nothing answers it, its signs, and whether there is one.
 
-        In documents of one's own (`own`) what is found is always enough: they are too far from what declining was fitted on.
+        The judge is asked only then. In documents of one's own (`own`) what is found is always enough: they are too far from what declining was fitted on.
         """
         least = self.weights.threshold_before if self.judge else self.weights.threshold
-        return bool(hits) and (own or confidence(signs, self.weights) >= least)
+        read: list[tuple[Question, dict[str, float]]] = []
+        for reading in self._readings(question):
+            signs = enough_signs(reading, hits, self.library, vectors, self.elsewhere)
+            read.append((reading, signs))
+            if hits and (own or confidence(signs, self.weights) >= least):
+                return reading, signs, True
+        return (*read[0], False)
+
+    def _readings(self, question: Question) -> list[Question]:
+        """The question, and each of the others that it may be read as."""
+        return [question, *(read_as(question, text, self.names) for text in question.others if text != question.standalone)]
 
     def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: Mapping[str, float]) -> Decided:
         """Whether what is likely to answer, by the search's `signs`, is enough by the judge too; `parts` are the question's, each with its hits in order."""
@@ -245,8 +255,7 @@ class Chain:
         """The question, read as the hits answer it best by the judge, and the hits in order for it; another reading than the first must be surer by far."""
         if not self.judge:
             return question, self._order(question, hits)
-        readings = [question, *(read_as(question, text, self.names) for text in question.others)]
-        ordered = [(reading, self._order(reading, hits)) for reading in readings]
+        ordered = [(reading, self._order(reading, hits)) for reading in self._readings(question)]
         return max(ordered, key=lambda one: judged_signs(one[1])["judge"] - (0 if one[0] is question else SURER))
 
     def _filters(self, ask: Ask) -> Filters:

@@ -322,7 +322,11 @@ def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], boo
     if (about or chinese) and state.question:
         rest = asked[about.end() :] if about else chinese["x"] if chinese else asked
         rest = re.sub(r"\s*[(（].*?[)）]", "", rest)
-        return _Reading(_carried(rest.strip(" ?？.。!"), state, names), leans=True)
+        rest = rest.strip(" ?？.。!")
+        carried = _carried(rest, state, names)
+        if cues.ASKS.search(rest) and len(tokens(rest)) > 3 and not names.find(rest):  # it asks by itself
+            return _Reading(rest, leans=True, other=carried)
+        return _Reading(carried, leans=True)
     if own and (cues.BACK.search(asked) or len(tokens(asked)) > sum(len(tokens(name.written)) for name in own)):
         return _Reading(asked)
     pronoun = cues.PRONOUN.search(asked)
