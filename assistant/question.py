@@ -334,11 +334,17 @@ def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], boo
         return _referring(asked, pronoun, state, names)
     if own and state.question and len(tokens(asked)) <= 3:
         return _Reading(_carried(asked.strip(" ?？"), state, names), leans=True)
-    if len(tokens(asked)) <= 3 and all(map(known, tokens(asked))):
+    content = tokens(_without_function_words(asked))
+    if len(content) <= 3 and all(map(known, content)):
         if _YEAR.search(asked) and len(tokens(asked)) <= 2:
             return _Reading(_carried(cues.LEAD.sub("", asked).strip(" ?？"), state, names), leans=True)
         return _Reading(f"{cues.LEAD.sub('', asked)} ({_subject(state)})", leans=True)
     return _Reading(asked, other="" if own else f"{asked} ({_subject(state)})")
+
+
+def _without_function_words(text: str) -> str:
+    """Chinese without the words that every question has: cut into pairs of characters, they would count as several that no text holds."""
+    return cues.FUNCTION_WORDS.sub(" ", cues.ASKS.sub(" ", text)) if _HAN.search(text) else text
 
 
 def _parts(text: str, names: Names, known: Callable[[str], bool]) -> tuple[str, ...]:

@@ -298,6 +298,17 @@ def test_the_question_before_weighs_less_than_what_is_asked_unless_a_name_is_mea
     assert weights[named.standalone] > weights[named.asked]
 
 
+@pytest.mark.parametrize("asked", ["邊個可以用？", "誰可以使用？", "點申請？", "幾錢一個月？"])
+def test_a_short_chinese_question_leans_on_what_was_asked_about_however_many_pairs_its_characters_make(asked: str) -> None:
+    assert "人工智能資助計劃" in _standalone(asked, Turn("user", "人工智能資助計劃幾時開始？"), Turn("assistant", "2024年10月。"))
+
+
+def test_what_asks_by_itself_about_another_thing_does_not_lean_on_the_last() -> None:
+    question = understand("What about the Macro Fund, how big is it and who can apply?", SCHEME, NAMES)
+    assert question.standalone == "the Macro Fund, how big is it and who can apply"
+    assert any("AI Subsidy Scheme" in other for other in question.others)
+
+
 def test_a_correction_is_put_into_a_question_that_has_no_name_to_replace() -> None:
     before = (Turn("user", "How many people use the local tool?"), Turn("assistant", "It was tried by many officials."))
     question = understand("no, I meant the public one, Cyberport", before, NAMES)
