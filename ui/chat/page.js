@@ -157,6 +157,11 @@ window.hkai = (() => {
   let leaving = false;
   addEventListener('pagehide', () => { leaving = true; });
   addEventListener('pageshow', () => { leaving = false; });
+  // What stands in the box, when the connection is lost and, since more may be typed then, when it is back.
+  const keep = () => {
+    const typed = document.querySelector('#question textarea')?.value;
+    if (typed) sessionStorage.setItem('hkai-unsent', typed);
+  };
   const unsent = () => {
     const kept = sessionStorage.getItem('hkai-unsent') || '';
     sessionStorage.removeItem('hkai-unsent');
@@ -164,10 +169,13 @@ window.hkai = (() => {
   };
   const ping = async () => {
     const answers = await fetch('/healthz', {cache: 'no-store'}).then((reply) => reply.ok, () => false);
-    if (answers && lost) location.reload();
+    if (answers && lost) {
+      keep();
+      location.reload();
+    }
     if (answers || lost || leaving) return;
     lost = true;
-    sessionStorage.setItem('hkai-unsent', document.querySelector('#question textarea')?.value || '');
+    keep();
     const note = document.body.appendChild(Object.assign(document.createElement('div'), {id: 'hkai-lost'}));
     note.setAttribute('role', 'alert');
     note.textContent = document.getElementById('lost')?.textContent || '';
