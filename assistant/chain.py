@@ -206,7 +206,7 @@ class Chain:
             decided = self._decide(hits, parts, signs)
         else:
             hits = rank(question, hits, self.library, self.weights)
-            decided = Decided({**signs}, confidence(signs, self.weights) if hits else 0.0, False)
+            decided = Decided(signs, confidence(signs, self.weights) if hits else 0.0, False)
         clock.lap("judge" if self.judge else "gather")
         if self.reranker and decided.enough:
             hits = [*leading, *rerank(question, hits[len(leading) :], self.reranker)]
@@ -233,11 +233,11 @@ class Chain:
         """The question, and each of the others that it may be read as."""
         return [question, *(read_as(question, text, self.names) for text in question.others if text != question.standalone)]
 
-    def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: Mapping[str, float]) -> Decided:
+    def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: dict[str, float]) -> Decided:
         """Whether what is likely to answer, by the search's `signs`, is enough by the judge too; `parts` are the question's, each with its hits in order."""
         sure = confidence(signs, self.weights)
         if not self.judge or hits[0].text.own:
-            return Decided({**signs}, sure, True)
+            return Decided(signs, sure, True)
         judged = {**signs, **judged_signs(hits)}
         chance = confidence(judged, self.weights, judged=True)
         enough = chance >= self.weights.threshold_judged

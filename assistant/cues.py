@@ -211,12 +211,12 @@ JOINT = re.compile(
 ASKS = cues(
     r"""
     how | who | whom | whose | what | whats | when | where | which | why
-    幾(?!乎) | 几(?!乎) | 何 | 邊(?:個|間|啲|度|位|年|日|樣|方面) | 哪 | 誰 | 谁 | 點(?:樣|解|計|(?=做|申|攞)) | 怎 | 多少 | 咩 | 乜 | 甚麼 | 什麼 | 什么
-    嗎 | 吗 | 有冇 | 有沒有 | 係咪 | 是否 | 是不是 | 可唔可以 | 能否 | 第幾 | 多久 | 幾時
+    幾錢 | 几钱 | 幾(?!乎) | 几(?!乎) | 何 | 邊(?:個|間|啲|度|位|年|日|樣|方面) | 哪 | 誰 | 谁 | 點(?:樣|解|計|(?=做|申|攞)) | 怎 | 多少 | 咩 | 乜 | 甚麼
+    什麼 | 什么 | 嗎 | 吗 | 有冇 | 有沒有 | 係咪 | 是否 | 是不是 | 可唔可以 | 能否 | 第幾 | 多久 | 幾時
     """
 )
-# What a Chinese question may have whatever it is about.
-FUNCTION_WORDS = re.compile("錢|一個|可唔可以|可以|能夠|能够|需要|應該|应该|使用|而家|現在|现在|[用要會会能有係是的嘅咗了啊呀呢喎吖得去俾畀同和與与]")
+# What a Chinese question may have besides, whatever it is about.
+FUNCTION_WORDS = re.compile("一個|可以|能夠|能够|需要|應該|应该|使用|而家|現在|现在|[用要會会能有係是的嘅咗了啊呀呢喎吖得去俾畀同和與与]")
 # What asks for a language, and no more.
 SPEAK = cues(
     r"""
