@@ -18,7 +18,7 @@ from assistant.transcripts import without
 from corpus.markdown import load
 from corpus.text import OWN, SourceText
 from index.embedder import Embedder, EmbedderError
-from index.judge import Judge, JudgeError, Reranker
+from index.judge import Entailment, Judge, JudgeError, Reranker
 from index.library import Changes, Library, LibraryError
 from index.meaning import MeaningError
 
@@ -47,6 +47,7 @@ def build(settings: Settings) -> Parts:
         weights,
         judge=judge if settings.judge == "on" and judge.present and weights.statement_judged else None,
         reranker=Reranker(settings.reranker) if settings.reranker else None,
+        entailment=Entailment(settings.nli) if settings.nli else None,
         writer=_writer(settings),
         settings=settings.fingerprint,
     )
@@ -60,9 +61,9 @@ def open_index(parts: Parts) -> None:
 
 
 def load_models(parts: Parts) -> None:
-    """Loads the embedder, the judge, the reranker and a local language model, as far as there are any; raises `NotReady`, naming the remedy."""
+    """Loads the embedder, the judge, other cross-encoders and a local language model, as far as there are any; raises `NotReady`, naming the remedy."""
     _as_not_ready(parts.library.embedder.load)
-    for model in (parts.chain.judge, parts.chain.reranker):
+    for model in (parts.chain.judge, parts.chain.reranker, parts.chain.entailment):
         if model:
             _as_not_ready(model.load)
     if parts.settings.model_file and parts.chain.writer:

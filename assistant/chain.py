@@ -17,7 +17,21 @@ from langchain_core.runnables import RunnableGenerator
 
 from assistant import cues, manners, quotes
 from assistant.errors import BadInput, ModelError, NotReady
-from assistant.evidence import POOL, Weights, confidence, differing, enough_signs, everyday_vectors, gather, judged_signs, outdated, rank, reorder, rerank
+from assistant.evidence import (
+    POOL,
+    Weights,
+    calibrated,
+    confidence,
+    differing,
+    enough_signs,
+    everyday_vectors,
+    gather,
+    judged_signs,
+    outdated,
+    rank,
+    reorder,
+    rerank,
+)
 from assistant.model import ModelWriter
 from assistant.prompts import declines
 from assistant.question import Names, language, read_as, understand
@@ -26,7 +40,7 @@ from assistant.verify import Verified, sentences, verify
 from corpus.markdown import topic_id
 from corpus.text import Lang
 from index.embedder import Vectors
-from index.judge import Judge, Reranker
+from index.judge import Entailment, Judge, Reranker
 from index.library import Library
 from index.meaning import MeaningError
 from index.search import Filters, Hit, embed, search
@@ -104,7 +118,10 @@ class Found:
 
 
 class Chain:
-    """The steps in order, over one library; `judge` and `reranker` reorder what was found and `writer` is the language model's, each if there is one."""
+    """The steps in order, over one library.
+
+    `judge` and `reranker` reorder what was found, `entailment` checks sentences and `writer` is the language model's, each if there is one.
+    """
 
     def __init__(
         self,
@@ -113,12 +130,14 @@ class Chain:
         *,
         judge: Judge | None = None,
         reranker: Reranker | None = None,
+        entailment: Entailment | None = None,
         writer: ModelWriter | None = None,
         settings: str = "",
     ) -> None:
         self.library = library
         self.judge = judge
         self.reranker = reranker
+        self.entailment = entailment
         self.writer = writer
         self._settings = settings
         self.weights = weights
@@ -133,6 +152,11 @@ class Chain:
         if self._names[0] != version:
             self._names = (version, Names(self.library.texts.values()))
         return self._names[1]
+
+    @property
+    def judges(self) -> str:
+        """The names of the models that judge statements and sentences."""
+        return " + ".join(model.name for model in (self.judge, self.reranker, self.entailment) if model)
 
     @property
     def elsewhere(self) -> Vectors:
@@ -206,7 +230,7 @@ class Chain:
             decided = self._decide(hits, parts, signs)
         else:
             hits = rank(question, hits, self.library, self.weights)
-            decided = Decided(signs, confidence(signs, self.weights) if hits else 0.0, False)
+            decided = Decided(signs, calibrated(confidence(signs, self.weights), self.weights) if hits else 0.0, False)
         clock.lap("judge" if self.judge else "gather")
         if self.reranker and decided.enough:
             hits = [*leading, *rerank(question, hits[len(leading) :], self.reranker)]
@@ -235,16 +259,15 @@ class Chain:
 
     def _decide(self, hits: Sequence[Hit], parts: Mapping[str, Sequence[Hit]], signs: dict[str, float]) -> Decided:
         """Whether what is likely to answer, by the search's `signs`, is enough by the judge too; `parts` are the question's, each with its hits in order."""
-        sure = confidence(signs, self.weights)
         if not self.judge or hits[0].text.own:
-            return Decided(signs, sure, True)
+            return Decided(signs, calibrated(confidence(signs, self.weights), self.weights), True)
         judged = {**signs, **judged_signs(hits)}
         chance = confidence(judged, self.weights, judged=True)
         enough = chance >= self.weights.threshold_judged
         chances = {part: confidence({**signs, **judged_signs(ordered)}, self.weights, judged=True) for part, ordered in parts.items()}
         known = enough and max(chances.values(), default=0.0) >= self.weights.threshold_judged
         unknown = tuple(part for part, one in chances.items() if known and one < UNKNOWN * self.weights.threshold_judged)
-        return Decided(judged, min(sure, chance), enough, unknown)
+        return Decided(judged, chance, enough, unknown)
 
     def _order(self, question: Question, hits: Sequence[Hit], *, few: bool = False) -> list[Hit]:
         """The hits, ranked by their signs and, where there is a judge, the best, or a few of them, by it too."""
@@ -298,7 +321,7 @@ class Chain:
                 yield Event("answer", self._declined(found, text, clock, mode="model", model=self.writer.name))
                 return
             draft = quotes.say_earlier(question, Draft(tuple(sentences(written)), "model", self.writer.name), found.evidence)
-            verified = verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning)
+            verified = self._verify(draft, found)
             if not verified.cited:
                 if written:
                     yield Event("restart")
@@ -310,7 +333,7 @@ class Chain:
             for sentence in draft.sentences:
                 yield Event("token", str(sentence))
             clock.lap("write")
-            verified = verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning)
+            verified = self._verify(draft, found)
         if verified.dropped:
             warnings.append(DROPPED[question.lang])
         old = outdated(verified.cited, date.today()) if question.period.latest and not question.period.since else None
@@ -346,6 +369,9 @@ class Chain:
                 yield Event("restart")
             return "", error.plain[found.question.lang]
         return "".join(pieces), ""
+
+    def _verify(self, draft: Draft, found: Found) -> Verified:
+        return verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning, self.entailment)
 
     def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:
         question = found.question
@@ -397,8 +423,7 @@ class Chain:
         return tuple(NEXT[lang].format(title=title) for title in titles[:3])
 
     def _made_by(self, model: str) -> MadeBy:
-        judges = " + ".join(model.name for model in (self.judge, self.reranker) if model)
-        return MadeBy(model=model, embedder=self.library.embedder.name, judge=judges, index=self.library.version, settings=self._settings)
+        return MadeBy(model=model, embedder=self.library.embedder.name, judge=self.judges, index=self.library.version, settings=self._settings)
 
 
 def _publisher(item: Evidence) -> str:

@@ -18,7 +18,7 @@ def cues(phrases: str, *, start: bool = False) -> re.Pattern[str]:
 
 _THINGS = (
     "scheme|programme|program|fund|body|company|firm|park|law|centre|center|tool|institute|team|office|project|committee|sandbox|chatbot|bill|"
-    "guideline|framework|model|system|pilot|plan|cluster|lab|university|survey|figure|number"
+    "guideline|framework|model|system|pilot|plan|cluster|lab|university|survey|figure|number(?! one)"
 )
 # "this January", "this year": a time, not a thing.
 _TIMES = (
@@ -54,6 +54,7 @@ CORRECTION = cues(
     r"""
     (?:no+|sorry|oops|wait|actually)[\s,.!:—-]+(?:i (?:meant|mean|was asking about|am asking about|asked about)|not [\w' ]+?,)
     (?:no+|not (?:that|this)(?: one)?)[\s,.!:—-]+ | i (?:meant|mean)
+    not [^.!?,]{1,40}[,.!:—-]+ (?:(?:my (?:mistake|bad)|sorry)[\s,.!]+)?(?:but )?i (?:meant|mean|was asking about)
     (?:唔係|不是|不對|錯咗|搞錯)[,，。 ]*(?:我(?:係|是)?(?:指|問緊|問|講緊|想問|說)(?:的|嘅)?(?:是|係)?)?
     """,
     start=True,
@@ -66,13 +67,37 @@ SWITCH = cues(
     """,
     start=True,
 )
-BACK = cues("back to | going back to | returning to | return to | 返去 | 回到 | 說回 | 講返 | 话说回 | 返轉頭")
+BACK = cues("(?:going )?back to | returning to | return to | 返去 | 返到 | 回到 | 說回(?!來) | 说回(?!来) | 講返 | 讲返 | 返轉頭")
+# A message that goes back begins so, and says to `what`, up to a comma or the like; the `rest` is then asked of that.
+GOES_BACK = re.compile(
+    rf"(?:(?:ok|okay|so|and|now|well|right|but|let's|let us|can we|go|going|get|好|咁|明白?|那|嗯)[\s,，.。]*)*{BACK.pattern}"
+    r"\s*(?P<what>[^,，:：;；。?？—]{0,40}?)(?:[,，:：;；。—]|\.\s)\s*(?P<rest>.*\w.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+# In Chinese, words for "the one of just now", which name nothing.
+BEFORE = re.compile("剛才|刚才|頭先|之前|前面|先前|(?:嗰|那|這|这)(?:個|个|樣|样|間|间)?|[的嘅]")
+_NUMBER = "(?:number|figure|count|data|statement|information|answer)s?"
+_NUMBER_CHINESE = "(?:資料|资料|數字|数字|數據|数据)"
+_WHEN_CHINESE = "(?:幾時|何時|几时|邊年|哪年|什麼時候|甚麼時候|什么时候)"
+# What asks when or where the last answer was said, and no more.
+OF_ANSWER = cues(
+    rf"""
+    (?:and )?(?:as of when|since when is that)(?: (?:is|was) (?:it|this|that))? | says who | who (?:says|said) (?:so|that|this)
+    (?:and )?how (?:old|recent|current|fresh|up to date) (?:is|are) (?:this|that|these|those|the|your) {_NUMBER}
+    (?:and )?(?:the |your )?(?:source|sources|reference|link|citation)(?: (?:please|pls))? | where (?:does|did) (?:this|that|it) come from
+    (?:and )?(?:what|which)(?:'s| is| was) (?:the |your )?source(?: (?:of|for) (?:this|that|it))? | where(?:'s| is| are) (?:this|that|these|the) {_NUMBER} from
+    (?:and )?(?:what|which) (?:date|year) is (?:this|that|the) {_NUMBER} from | when (?:was|is) (?:this|that) (?:said|reported|counted)
+    {_NUMBER_CHINESE}?(?:來源|来源|出處|出处)(?:係|是|在)?(?:邊度|邊|哪裡|哪裏|哪里|哪兒|什麼|甚麼|什么|乜|呢)?[呀啊呢㗎]?
+    (?:呢個|這個|这个|以上)?{_NUMBER_CHINESE}(?:係|是)?{_WHEN_CHINESE}(?:嘅|的)?{_NUMBER_CHINESE}?[呀啊呢㗎]* | 截至{_WHEN_CHINESE}[呀啊呢㗎]*
+    """
+)
 _PARTS = "phase|batch|round|cohort|year|quarter|half|edition|stage"
 _CHOICES = f"(?: (?:one|of (?:them|these|those)|option|name|topic|thing|subject|{_THINGS}))"
 ORDINAL = cues(
     rf"""
+    the (?P<before>(?:one )?before last|last but one|second to last|second last){_CHOICES}?
     the (?P<en>first|1st|second|2nd|third|3rd|fourth|4th|fifth|former|latter)(?! (?:\w+ )?(?:{_PARTS})){_CHOICES}?
-    the (?P<last>last){_CHOICES}
+    the (?P<last>last){_CHOICES} | (?<!the\s)number (?P<number>two|three|four|five)(?! (?:in|of|for)\b)
     (?P<zh>第一|第二|第三|第四|第五|最後)(?:個|間|项|項|條|隻|种|種)(?!月|季|階段|期|批|年) | (?P<pair>前者|後者)
     """
 )
@@ -87,6 +112,15 @@ ORDINALS = {
     "4th": 3,
     "fifth": 4,
     "last": -1,
+    "one before last": -2,
+    "before last": -2,
+    "last but one": -2,
+    "second to last": -2,
+    "second last": -2,
+    "two": 1,
+    "three": 2,
+    "four": 3,
+    "five": 4,
     "former": 0,
     "latter": -1,
     "第一": 0,
@@ -221,7 +255,8 @@ FUNCTION_WORDS = re.compile("一個|可以|能夠|能够|需要|應該|应该|�
 SPEAK = cues(
     r"""
     (?:(?:sorry|ok|okay|and)[\s,]+)?(?:now )?(?:in )?(?:english|chinese)(?:,? (?:please|pls))[\s,.!:;—-]*
-    (?:請|请|唔該|麻煩)?(?:你)?用(?:返)?(?:中文|英文)(?:答|回答|講|說)?(?:我|先)?[\s,，。.!！:：]*
+    (?:(?:could|can) you )?(?:please )?(?:answer|reply|respond)(?: me)? in (?:english|chinese)(?: (?:please|pls))?[\s,.!?:;—-]*
+    (?:請|请|唔該|麻煩)?(?:你)?(?:改)?用(?:返)?(?:中文|英文)(?:答|回答|講|說)?(?:我|先)?[\s,，。.!！?？:：]*
     """,
     start=True,
 )

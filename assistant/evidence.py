@@ -42,7 +42,8 @@ WEIGHTS = Path(__file__).parent / "weights.toml"
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Weights by the name of the sign; `threshold` is the least confidence of an answer, `meaning` the least cosine of a sentence
-    with what it cites. Where there is a judge the `judged` ones hold, and `threshold_before` is the least confidence without what it says."""
+    with what it cites. Where there is a judge the `judged` ones hold, and `threshold_before` is the least confidence without what it says.
+    `calibration` makes a probability of the confidence without a judge, which hardly knows near misses."""
 
     statement: Mapping[str, float]
     enough: Mapping[str, float]
@@ -52,6 +53,7 @@ class Weights:
     enough_judged: Mapping[str, float] = field(default_factory=dict)
     threshold_judged: float = 0.5
     threshold_before: float = 0.0
+    calibration: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:
@@ -273,6 +275,13 @@ def enough_signs(question: Question, hits: Sequence[Hit], library: Library, vect
 def confidence(signs: Mapping[str, float], weights: Weights, *, judged: bool = False) -> float:
     """The probability, 0 to 1, that the corpus answers the question: a logistic model of the signs."""
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, _weighted(signs, weights.enough_judged if judged else weights.enough)))))
+
+
+def calibrated(confident: float, weights: Weights) -> float:
+    """A confidence without a judge as a probability: its log odds times `slope` plus `bias` (Platt 1999); as it is where none was fitted."""
+    held = min(max(confident, 1e-6), 1 - 1e-6)
+    odds = weights.calibration.get("slope", 1.0) * math.log(held / (1 - held)) + weights.calibration.get("bias", 0.0)
+    return 1 / (1 + math.exp(-odds))
 
 
 def _distinct(ranked: Sequence[Hit]) -> list[Hit]:

@@ -24,8 +24,9 @@ _THANKS = cues(
     """
     (?:ok |okay |great |perfect |cool )?(?:many )?(?:thanks|thank you|thx|ty|cheers)(?: (?:a lot|so much|very much|a million|again|for (?:your|the) help|hkai))*
     ok | okay | great | good | nice | perfect | cool | wow | got it | i see | that(?:'s| is| was) (?:very |really |so )?(?:helpful|useful|great|all)
-    (?:very |really )?helpful
-    多謝(?:晒|曬|你|您|咗)* | 唔該(?:晒|曬|你)* | 謝謝(?:你|您)? | 谢谢(?:你|您)? | 感謝(?:你|您)? | 辛苦(?:晒|曬|你)* | 好有用 | 明白(?:晒|曬|了)?
+    (?:very |really )?helpful | you(?:'re| are) (?:a |an |the |so |very |really )*(?:star|legend|lifesaver|best|great|amazing|awesome|angel|genius|helpful|kind)
+    多謝(?:晒|曬|你|您|咗)* | 唔該(?:晒|曬|你)* | 謝謝(?:你|您)? | 谢谢(?:你|您)? | 感謝(?:你|您)? | 辛苦(?:晒|曬|你)*
+    [好很](?:有用|清楚|詳細|详细|好) | 明白(?:晒|曬|了)?
     """
 )
 _FAREWELL = cues("(?:good)?bye(?: bye)?(?: for now)? | good night | see you(?: later| soon)? | 再見 | 再见 | 拜拜 | 晚安")

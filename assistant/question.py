@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
+from typing import TypeVar
 
 from assistant import cues
 from assistant.manners import manner
@@ -19,6 +20,8 @@ from corpus.markdown import topic_id
 from corpus.text import Lang, SourceText
 from index.search import View
 from index.words import fold, tokens
+
+T = TypeVar("T")
 
 MAX_TURNS, MAX_CHARACTERS, MAX_PARTS, MAX_SIDES, MAX_THINGS = 12, 12_000, 3, 3, 12
 # The most characters between two names that a word of comparison joins.
@@ -148,7 +151,7 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
     parts = tuple(part + standalone[len(alone) :] for part in _parts(alone, names, known))
     for part in parts:
         views.setdefault(part, 0.8)
-    others = (reading.other, asked if reading.leans and _stands_alone(asked, names) else "", "" if reading.leans else _asking(standalone))
+    others = (reading.other, reading.also, asked if reading.leans and _stands_alone(asked, names) else "", "" if reading.leans else _asking(standalone))
     question = Question(
         asked=asked,
         standalone=standalone,
@@ -162,12 +165,14 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
 
 
 def read_as(question: Question, standalone: str, names: Names) -> Question:
-    """`question`, taken to stand for `standalone`."""
-    own = names.find(standalone)
+    """`question`, taken to stand for `standalone`; what it leans on, in brackets, is no part of what it asks for."""
+    own, alone = names.find(standalone), _bare(standalone)
     topics = tuple(dict.fromkeys(topic for name in own if len(name.topics) <= 4 for topic in name.topics))
-    sides = _sides(standalone, names)
-    form: Kind = "compare" if sides else kind(standalone, own)
-    return replace(question, standalone=standalone, names=topics, period=period(standalone), kind=form, sides=sides)
+    sides = _sides(alone, names)
+    form: Kind = "compare" if sides else kind(alone, own)
+    same = alone == _bare(question.standalone)
+    parts = tuple(_bare(part) + standalone[len(alone) :] for part in question.parts) if same and alone != standalone else question.parts
+    return replace(question, standalone=standalone, names=topics, period=period(alone), kind=form, sides=sides, parts=parts)
 
 
 def _sides(text: str, names: Names) -> tuple[Side, ...]:
@@ -254,13 +259,16 @@ def kind(text: str, own: Sequence[Name] = ()) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The conversation so far: the last standalone question, what it was about, the answers, newest first, and what the last one brought up."""
+    """The conversation so far: the last question, what it was about, the answers, newest first, what the last one brought up, the question that
+    it leaned on, if it could not stand alone, and how all this stood before each question but the first."""
 
     question: str = ""
     focus: tuple[Name, ...] = ()
     answers: tuple[str, ...] = ()
     brought_up: tuple[Name, ...] = ()
     earlier: tuple[Name, ...] = ()
+    standing: str = ""
+    before: tuple[_State, ...] = ()
 
     def hear(self, turn: Turn, names: Names, known: Callable[[str], bool]) -> _State:
         if turn.role == "assistant":
@@ -268,19 +276,28 @@ class _State:
             new = tuple(name for name in names.find(turn.content) if not about & set(name.topics))
             return replace(self, answers=(turn.content, *self.answers), brought_up=new)
         reading = _resolve(turn.content.strip(), self, names, known)
+        held = reading.recalled or self
         found = tuple(names.find(reading.standalone))
-        focus = found if found or reading.fresh else self.focus
-        return replace(self, question=reading.standalone, focus=focus, earlier=(*self.earlier, *found[:1]))
+        focus = found if found or reading.fresh else held.focus
+        question = _bare(reading.standalone)
+        if self.question and question == self.question:  # it asked of the answer
+            return self
+        standing = "" if question == reading.standalone else held.standing or held.question
+        before = (*self.before, replace(self, before=())) if self.question else ()
+        return replace(self, question=question, focus=focus, earlier=(*self.earlier, *found[:1]), standing=standing, before=before)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a message stands for: its standalone form, a second possible one, whether it leans on the turns before or is a fresh start."""
+    """What a message stands for: its standalone form, a second and a third possible one, whether it leans on the turns before or is a fresh start, and the
+    conversation that it goes back to."""
 
     standalone: str
     leans: bool = False
     other: str = ""
+    also: str = ""
     fresh: bool = False
+    recalled: _State | None = None
 
 
 def _recent(turns: Sequence[Turn]) -> list[Turn]:
@@ -302,16 +319,30 @@ def _recent(turns: Sequence[Turn]) -> list[Turn]:
 
 def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], bool]) -> _Reading:
     """The standalone form of `asked`: the first rule that fits, in order from the most to the least explicit."""
-    asked = cues.SPEAK.sub("", asked).strip() or asked
+    spoken = cues.SPEAK.sub("", asked).strip()
+    if state.question and not re.search(r"\w", spoken):  # a language is asked for, and no more
+        return _Reading(_again(state.question, state, names), leans=True)
+    asked = spoken if re.search(r"\w", spoken) else asked
     if not state.question and not state.answers:
         return _Reading(asked)
     switched = cues.SWITCH.sub("", asked).strip()
     if switched != asked:
         return _Reading(switched, fresh=True)
     own = names.find(asked)
+    if state.question and not own and cues.OF_ANSWER.fullmatch(asked.strip(" ?？.。!！")):
+        return _Reading(_again(state.question, state, names), leans=True)
     correction = cues.CORRECTION.match(asked)
     if correction and state.question:
-        return _Reading(_corrected(asked[correction.end() :].strip(), state, names), leans=True)
+        rest = asked[correction.end() :].strip()
+        corrected = _corrected(rest, state, names)
+        return _Reading(_again(corrected, state, names), leans=True, other=_adding(state.question, rest) if corrected == rest else "")
+    back = cues.GOES_BACK.match(asked)
+    recalled = _recalled(back["what"], state, names) if back else None
+    if back and recalled:
+        recalled = replace(recalled, brought_up=() if recalled.focus else recalled.brought_up)
+        there = _resolve(back["rest"], recalled, names, known)
+        standalone, other = (there.standalone, there.other) if there.leans or not there.other else (there.other, there.also)
+        return _Reading(standalone, leans=True, other=other, recalled=recalled)
     ordinal = cues.ORDINAL.search(asked)
     earlier = _NTH.search(state.question) if ordinal else None
     if ordinal and earlier and len(tokens(asked)) <= 1:
@@ -323,23 +354,55 @@ def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], boo
         rest = asked[about.end() :] if about else chinese["x"] if chinese else asked
         rest = re.sub(r"\s*[(（].*?[)）]", "", rest)
         rest = rest.strip(" ?？.。!")
-        carried = _carried(rest, state, names)
-        if cues.ASKS.search(rest) and len(tokens(rest)) > 3 and not names.find(rest):  # it asks by itself
+        carried = _again(_carried(rest, state, names), state, names)
+        if cues.ASKS.search(rest) and len(tokens(rest)) > 3 and not names.find(rest) and not cues.PRONOUN.match(rest):  # it asks by itself
             return _Reading(rest, leans=True, other=carried)
         return _Reading(carried, leans=True)
-    if own and (cues.BACK.search(asked) or len(tokens(asked)) > sum(len(tokens(name.written)) for name in own)):
+    if own and (cues.BACK.search(asked) or cues.ABOUT.search(asked) or len(tokens(asked)) > sum(len(tokens(name.written)) for name in own)):
         return _Reading(asked)
     pronoun = cues.PRONOUN.search(asked)
     if pronoun and not own:
         return _referring(asked, pronoun, state, names)
     if own and state.question and len(tokens(asked)) <= 3:
-        return _Reading(_carried(asked.strip(" ?？"), state, names), leans=True)
+        return _Reading(_again(_carried(asked.strip(" ?？"), state, names), state, names), leans=True)
     content = tokens(_without_function_words(asked))
     if len(content) <= 3 and all(map(known, content)):
         if _YEAR.search(asked) and len(tokens(asked)) <= 2:
-            return _Reading(_carried(cues.LEAD.sub("", asked).strip(" ?？"), state, names), leans=True)
-        return _Reading(f"{cues.LEAD.sub('', asked)} ({_subject(state)})", leans=True)
-    return _Reading(asked, other="" if own else f"{asked} ({_subject(state)})")
+            return _Reading(_again(_carried(cues.LEAD.sub("", asked).strip(" ?？"), state, names), state, names), leans=True)
+        led = cues.LEAD.sub("", asked)
+        return _Reading(f"{led} ({_context(state)})", leans=True, other=f"{led} ({_subject(state)})")
+    return _Reading(asked) if own else _Reading(asked, other=f"{asked} ({_context(state)})", also=f"{asked} ({_subject(state)})")
+
+
+def _recalled(what: str, state: _State, names: Names) -> _State | None:
+    """The conversation as it stood when it was about `what`: a name, an ordinal, or the words of an exchange; of a word or two that none
+    has, such as "the bank", the first exchange. None where it is no subject of this conversation."""
+    named = {topic for name in names.find(what) for topic in name.topics}
+    if named:
+        held = (past for past in reversed((*state.before, state)) if named & {topic for name in past.focus for topic in name.topics})
+        return next(held, _State(question=what, focus=tuple(names.find(what))))
+    if not state.before:
+        return None
+    ordinal = cues.ORDINAL.search(what)
+    if ordinal:
+        return _pick((*state.before, state), _position(ordinal)) or state.before[0]
+    words = tokens(what)
+    said = [tokens(f"{past.question} {' '.join(past.answers[:1])}") for past in state.before]
+    alike = [sum(any(_akin(word, other) for other in others) for word in words) for others in said]
+    if any(alike):
+        return max(zip(alike, range(len(alike)), state.before, strict=True))[2]
+    brief = len(words) <= 2 or (len(cues.BEFORE.sub("", what)) <= 6 and bool(_HAN.search(what)))
+    return state.before[0] if brief else None
+
+
+def _akin(word: str, other: str) -> bool:
+    """Whether two words are one, or one begins with the other, as `robot` and `robotics` do."""
+    return word == other or (min(len(word), len(other)) > 3 and (word.startswith(other) or other.startswith(word)))
+
+
+def _again(question: str, state: _State, names: Names) -> str:
+    """`question`, made of the last one, with what that leaned on where it has no name of its own."""
+    return f"{question} ({_subject(state)})" if state.standing and not names.find(question) else question
 
 
 def _without_function_words(text: str) -> str:
@@ -369,7 +432,8 @@ def _leaning(piece: str, state: _State, names: Names, known: Callable[[str], boo
     if when and _WHEN.search(state.question) and len(tokens(piece)) <= 4:
         return _WHEN.sub(when.group(), state.question, count=1)
     reading = _resolve(piece, state, names, known)
-    return reading.standalone if reading.leans or not reading.other else reading.other
+    standalone = reading.standalone if reading.leans or not reading.other else reading.other
+    return standalone.replace(f"({_context(state)})", f"({_subject(state)})")  # the rest of the first is not asked again
 
 
 def _stands_alone(asked: str, names: Names) -> bool:
@@ -386,7 +450,13 @@ def _asking(text: str) -> str:
 
 def _subject(state: _State) -> str:
     """What the conversation is about: the name in focus, else the last question."""
-    return state.focus[0].written if state.focus else state.brought_up[0].written if state.brought_up else _bare(state.question)
+    return state.focus[0].written if state.focus else state.brought_up[0].written if state.brought_up else state.standing or state.question
+
+
+def _context(state: _State) -> str:
+    """What a message without a subject of its own leans on: the last question, with the name in focus where it does not hold that."""
+    question, subject = f"{state.standing} {state.question}".strip(), _subject(state)
+    return question if fold(subject) in fold(question) else f"{subject}: {question}"
 
 
 def _bare(question: str) -> str:
@@ -402,7 +472,7 @@ def _referring(asked: str, pronoun: re.Match[str], state: _State, names: Names) 
     at_answer = cues.POINTS_AT_ANSWER.search(asked) or cues.ASKS_FOR_NAME.search(state.question)
     candidates = brought_up + focus if at_answer else focus + brought_up
     if not candidates:
-        return _Reading(f"{asked} ({_bare(state.question)})", leans=True) if state.question else _Reading(asked)
+        return _Reading(f"{asked} ({_context(state)})", leans=True) if state.question else _Reading(asked)
     ending = "'s" if cues.POSSESSIVE.fullmatch(pronoun.group()) else ""
     readings = [cues.LEAD.sub("", f"{asked[: pronoun.start()]}{name}{ending}{asked[pronoun.end() :]}") for name in candidates]
     return _Reading(readings[0], leans=True, other=readings[1] if len(readings) > 1 else "")
@@ -433,8 +503,8 @@ def _carried(rest: str, state: _State, names: Names) -> str:
     if year:
         if _YEAR.search(state.question) and len(tokens(rest)) <= 2:
             return _YEAR.sub(year.group(), state.question, count=1)
-        return f"{state.question.rstrip(' ?？')} {rest}?" if len(tokens(rest)) <= 2 else f"{rest} ({_subject(state)})"
-    return f"{rest} ({_subject(state)})"
+        return f"{state.question.rstrip(' ?？')} {rest}?" if len(tokens(rest)) <= 2 else f"{rest} ({_context(state)})"
+    return f"{rest} ({_context(state)})"
 
 
 def _exchange(question: str, rest: str, own: Sequence[Name], names: Names) -> str:
@@ -461,14 +531,18 @@ def _adding(question: str, rest: str) -> str:
 
 def _item(ordinal: re.Match[str], state: _State, names: Names, *, back: bool) -> str:
     """What an ordinal points at: an item of the last answer that lists some, or an earlier topic."""
-    position = cues.ORDINALS[next(group for group in ordinal.groups() if group).lower()]
+    position = _position(ordinal)
     if back and state.earlier:
-        return _pick([name.written for name in state.earlier], position)
+        return _pick([name.written for name in state.earlier], position) or ""
     for answer in state.answers:
         listed = _listed(answer, names)
         if len(listed) > 1 and (chosen := _pick(listed, position)):
             return chosen
     return ""
+
+
+def _position(ordinal: re.Match[str]) -> int:
+    return cues.ORDINALS[" ".join(next(group for group in ordinal.groups() if group).casefold().split())]
 
 
 def _listed(answer: str, names: Names) -> list[str]:
@@ -480,12 +554,12 @@ def _listed(answer: str, names: Names) -> list[str]:
     listed = list({name.topics: name.written for name in reversed(names.find(answer))}.values())[::-1]
     if len(listed) > 1:
         return listed
-    parts = [part.strip(" .。") for part in re.split(r",| and |、|及|和|；|;", answer) if part.strip()]
+    parts = [part.strip(" .。") for part in re.split(r"(?<!\d),|,(?!\d)| and |、|及|和|；|;", answer) if part.strip()]
     return parts if all(len(part.split()) <= 5 and len(part) <= 40 for part in parts) else []
 
 
-def _pick(candidates: list[str], position: int) -> str:
-    return candidates[position] if -len(candidates) <= position < len(candidates) else ""
+def _pick(candidates: Sequence[T], position: int) -> T | None:
+    return candidates[position] if -len(candidates) <= position < len(candidates) else None
 
 
 def _with_titles(text: str, own: Sequence[Name], names: Names, lang: Lang) -> str:

@@ -14,9 +14,11 @@ from corpus.figures import figures
 from corpus.markdown import topic_id
 from index.words import fold
 
-# By kind of question: the most statements that are quoted, and how far below the best one (in log odds) they may score.
+# By kind of question: the most statements that are quoted, and how far below the best one (in log odds) they may score, where it asks one thing
+# and where it asks several.
 MOST = {"fact": 6, "figure": 6, "yes_no": 4, "list": 8, "timeline": 8, "compare": 8, "about": 6, "how_to": 8}
-REACH = {"fact": 5.0, "figure": 5.0, "yes_no": 5.0, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0, "how_to": 6.0}
+REACH = {"fact": 4.2, "figure": 4.2, "yes_no": 4.2, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0, "how_to": 6.0}
+REACH_OF_SEVERAL = 5.0
 
 # Of a comparison: the statements on each thing, where there are so many, and by how many the longest column may exceed the shortest.
 LEAST_ROWS, MORE_ROWS = 2, 2
@@ -90,8 +92,9 @@ def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
     """The statements to quote, in the order in which they read best."""
     if not evidence:
         return []
-    most, reach = MOST[question.kind], max(item.score for item in evidence) - REACH[question.kind]
-    near = [item for item in evidence if item.score >= reach] or [evidence[0]]
+    most, reach = MOST[question.kind], max(REACH[question.kind], REACH_OF_SEVERAL if question.parts else 0.0)
+    best = max(item.score for item in evidence)
+    near = [item for item in evidence if item.score >= best - reach] or [evidence[0]]
     if len(near) == 1:
         near = list(evidence[:2])
     if question.sides:

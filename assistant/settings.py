@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     embedder: str = Field(DEFAULT, min_length=1, description="A sentence-transformers model or folder, in place of the one that comes with the installation.")
     judge: Literal["on", "off"] = Field("on", description="Whether the trained judge of question and statement is used.")
     reranker: str = Field("", description="A cross-encoder that reorders the best dozen statements after the judge: a folder, or a name on the model hub.")
+    nli: str = Field(
+        "", description="A cross-encoder for natural language inference that checks what a model wrote against what it cites: a folder, or a name on the hub."
+    )
     chroma: str = Field("", pattern=r"^(https?://.+)?$", description="Address of a Chroma server, in place of the folder in HKAI_DATA.")
     database: str = Field(
         "", pattern=r"^((postgres(ql)?(\+psycopg)?|sqlite)://.+)?$", description="URL of the database of conversations, in place of a file in HKAI_DATA."
@@ -87,7 +90,7 @@ class Settings(BaseSettings):
     @property
     def fingerprint(self) -> str:
         """A short name of the settings that can change an answer; secrets do not enter it."""
-        seen = (self.embedder, self.judge, self.reranker, self.model, self.openai_base_url, self.model_budget, self.model_temperature, self.chroma)
+        seen = (self.embedder, self.judge, self.reranker, self.nli, self.model, self.openai_base_url, self.model_budget, self.model_temperature, self.chroma)
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
 
 

@@ -13,6 +13,7 @@ from assistant.question import Names
 from assistant.records import Draft, Evidence, Sentence, Verdict
 from corpus.figures import figures
 from index.embedder import Embedder
+from index.judge import Entailment
 from index.words import fold
 
 # Words that turn a sentence into its contrary, phrases that hold one and do not, and others by which a source may deny.
@@ -35,19 +36,19 @@ class Verified:
     dropped: int
 
 
-def verify(draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: Embedder, nearness: float) -> Verified:
+def verify(draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: Embedder, nearness: float, entailment: Entailment | None = None) -> Verified:
     """Judges every sentence; one that its citations do not bear out, or that cites nothing, is dropped.
 
     A sentence that is a cited statement word for word is supported. Else each figure, date and name in it must stand in
     a statement that it cites (or in that one's title, names or date), it may not deny more than they do, and its meaning must be near (cosine
-    at least `nearness`). Numbers that no evidence has vanish.
+    at least `nearness`); where there is a model of `entailment`, what is cited may not contradict it. Numbers that no evidence has vanish.
     """
     by_number = {item.number: item for item in evidence}
     verdicts: list[Verdict] = []
     kept: list[Sentence] = []
     for sentence in draft.sentences:
         cited = tuple(number for number in dict.fromkeys(sentence.cited) if number in by_number)
-        reason = _fault(sentence.text, [by_number[number] for number in cited], names, embedder, nearness)
+        reason = _fault(sentence.text, [by_number[number] for number in cited], names, embedder, nearness, entailment)
         verdicts.append(Verdict(sentence.text, cited, "unsupported" if reason else "supported", reason))
         if not reason:
             kept.append(Sentence(sentence.lead, sentence.text, cited))
@@ -93,7 +94,9 @@ def _split(piece: str) -> list[str]:
 
 
 def _words(part: str) -> str:
-    return part.strip().lstrip("-*•").strip()
+    """A sentence without its bullet; nothing where no letter and no digit is left, as of a bracket that a model left open."""
+    said = part.strip().lstrip("-*•").strip()
+    return said if any(character.isalnum() for character in said) else ""
 
 
 def _lead(part: str) -> str:
@@ -104,7 +107,7 @@ def _lead(part: str) -> str:
     return (breaks or "\n") + "- " if bullet else breaks or " "
 
 
-def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedder, nearness: float) -> str:
+def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedder, nearness: float, entailment: Entailment | None) -> str:
     """Why the cited statements do not bear the sentence out; empty if they do."""
     if not cited:
         return "cites nothing"
@@ -124,4 +127,6 @@ def _fault(sentence: str, cited: list[Evidence], names: Names, embedder: Embedde
     vectors = embedder.passages([sentence, *(item.statement.text for item in cited)])
     if float(np.max(vectors[1:] @ vectors[0])) < nearness:
         return "its meaning is far from what it cites"
+    if entailment and entailment.contradicts([item.statement.text for item in cited], sentence):
+        return "it contradicts what it cites"
     return ""

@@ -76,7 +76,8 @@ def measure(chain: Chain, each: int = 120, progress: Callable[[int, int], None] 
             if sentence is None:
                 continue
             cited = other if change == "citation" else item
-            verified = verify(Draft((Sentence("", sentence, (1,)),), "model"), (cited,), chain.names, chain.library.embedder, chain.weights.meaning)
+            draft = Draft((Sentence("", sentence, (1,)),), "model")
+            verified = verify(draft, (cited,), chain.names, chain.library.embedder, chain.weights.meaning, chain.entailment)
             found.append(Tried(change, lang, item.statement.text, sentence, not verified.dropped))
             made += 1
         progress(done + 1, len(wanted))

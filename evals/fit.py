@@ -6,7 +6,7 @@ question is answerable. Both with an L2 penalty.
 
 What the searches say is fitted on the dev split of the question sets; near misses count less there, because these signs cannot
 tell them. What the judge adds is fitted on the `held` pairs, whose facts it was not trained on, and on the dev questions outside
-the subject.
+the subject, and so is what makes a probability of the confidence without it.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
         enough=dict(zip(plain.enough, weighed.tolist(), strict=True)),
         threshold=threshold,
         threshold_before=before,
+        calibration={},
     )
     if chain.judge is None:
         return fitted
@@ -112,7 +113,14 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
         found = ordering.find(Ask(asked.question, asked.turns, filters=Filters(own=False) if own else Filters())).decided.signs
         whole.append(replace(example, enough=np.array(list(found.values()))))
     weighed, (threshold,) = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
-    return replace(fitted, enough_judged=dict(zip(found, weighed.tolist(), strict=True)), threshold_judged=threshold)
+    searched = np.array([fitted.enough.get(name, 0.0) for name in found])
+    (slope, bias), _ = fit_enough([replace(one, enough=np.array([one.enough @ searched, 1.0])) for one in whole])
+    return replace(
+        fitted,
+        enough_judged=dict(zip(found, weighed.tolist(), strict=True)),
+        threshold_judged=threshold,
+        calibration={"slope": float(slope), "bias": float(bias)},
+    )
 
 
 def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, progress: Progress = lambda done, total: None) -> Signs:

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant.chain import Ask, Chain
+from assistant.evidence import JUDGED, rank
 from corpus.text import Lang
 from evals.cases import field, lines
 from index.embedder import Embedder, Vectors
@@ -103,7 +104,8 @@ def load(folder: Path = PAIRS) -> tuple[Pair, ...]:
 def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Example]:
     """What the judge learns from: for each question a right statement in its language, now and then one in the other, and wrong ones from
     among those that the search takes for right: two of the first five and one further down. A near miss gives wrong ones alone: the statement
-    that it sounds like, the first two found and one further down.
+    that it sounds like, the first two found and one further down; where the chain has a judge, the two that it takes for right most (Xiong et al.
+    2021, "Approximate nearest neighbor negative contrastive learning") instead of the first two.
 
     Of the statements that carry one of the labels the one that the encoder finds nearest counts, since a fact may be told in two sentences of
     which one answers; of a question that several answer, each a part, the nearest of each label. The others, and those on the same matter, are left out.
@@ -123,8 +125,13 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
         related = {*pair.right, *pair.near}
         nearest = partial(_nearest, chain.library.embedder, vectors[0], told)  # the first view is the question as asked
         if pair.style == "near_miss":
-            sounding = [*nearest(pair.near, pair.lang), *(hit.statement.text for hit in [*hits[:2], *choose.sample(hits[2:12], min(1, len(hits[2:12])))])]
-            found += [Example(pair.question, statement, 0.0) for statement in dict.fromkeys(sounding)]
+            hits = rank(question, hits, chain.library, chain.weights)[:JUDGED]
+            if chain.judge:
+                odds = chain.judge.scores(pair.question, [hit.statement.text for hit in hits]).tolist()
+                hits = [hit for _, hit in sorted(zip(odds, hits, strict=True), key=lambda one: -one[0])]
+            sounding = [*hits[:2], *choose.sample(hits[2:], min(1, len(hits[2:])))]
+            wrong = dict.fromkeys([*nearest(pair.near, pair.lang), *(hit.statement.text for hit in sounding)])
+            found += [Example(pair.question, statement, 0.0) for statement in wrong]
             continue
         asked_for = [(label,) for label in choose.sample(pair.right, min(SEVERAL, len(pair.right)))] if pair.style == "several" else [pair.right]
         right = list(dict.fromkeys(statement for labels in asked_for for statement in nearest(labels, pair.lang)))
@@ -132,8 +139,8 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
             right += nearest(pair.right, "zh" if pair.lang == "en" else "en")
         found += [Example(pair.question, statement, 1.0) for statement in right]
         found += [Example(question, right[0], 0.0) for question in _missing(chain, pair.question, right[0], choose) if choose.random() < 0.6] if right else []
-        wrong = [hit for hit in hits if not related & set(hit.statement.marks)]
-        chosen = choose.sample(wrong[:5], min(2, len(wrong[:5]))) + choose.sample(wrong[5:], min(1, len(wrong[5:])))
+        others = [hit for hit in hits if not related & set(hit.statement.marks)]
+        chosen = choose.sample(others[:5], min(2, len(others[:5]))) + choose.sample(others[5:], min(1, len(others[5:])))
         found += [Example(pair.question, hit.statement.text, 0.0) for hit in chosen]
     progress(len(pairs), len(pairs))
     return found

@@ -77,7 +77,7 @@ def made_by(chain: Chain, cases: Sequence[Case], *, mode: Mode, settings: str, j
         mode=mode,
         model=chain.writer.name if chain.writer and mode != "quotes" else "",
         embedder=chain.library.embedder.name,
-        judge=" + ".join(model.name for model in (chain.judge, chain.reranker) if model),
+        judge=chain.judges,
         index=chain.library.version,
         settings=settings,
         judge_model=judge_model,

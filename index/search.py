@@ -11,6 +11,8 @@ from index.chunks import Chunk, statement_id, statement_place
 from index.embedder import Embedder, Vectors
 from index.library import Library, Shelf
 
+# How long each list is at least. Whoever asks for more than an answer takes, as a benchmark does, is given lists in proportion: statements of two
+# thirds of that number, chunks, which hold several, of a quarter.
 STATEMENTS, CHUNKS = 40, 15
 # The signals that are added up, each by its weight.
 SIGNALS = ("meaning_statement", "words_statement", "meaning_chunk", "words_chunk", "name")
@@ -118,8 +120,8 @@ def search(
             cosines,
         )
 
-    statement_meaning, statement_words, cosines = gather(library.statements, STATEMENTS)
-    chunk_meaning, chunk_words, _ = gather(library.chunks, CHUNKS)
+    statement_meaning, statement_words, cosines = gather(library.statements, max(STATEMENTS, 2 * k // 3))
+    chunk_meaning, chunk_words, _ = gather(library.chunks, max(CHUNKS, k // 4))
     named = set(names)
     hits = []
     for chunk in _chunks(library, [*statement_meaning, *statement_words], [*chunk_meaning, *chunk_words]):

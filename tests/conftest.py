@@ -19,7 +19,7 @@ from corpus.markdown import load
 from corpus.readers import from_file
 from corpus.text import SourceText
 from index.embedder import Embedder
-from index.judge import Judge
+from index.judge import WEIGHTS, Judge
 from index.library import Library
 from tests.hkai_process import ROOT, UNTIL_READY, Server, clean, copied, hkai, serving
 from tests.postgres import Postgres, postgres_binary, postgres_server
@@ -123,6 +123,48 @@ def judge() -> Judge:
     model = Judge()
     model.load()
     return model
+
+
+TAUGHT = 25
+RISES = [("rose", "fell"), ("opened", "closed")]
+WHAT = ["Spending on research", "The count of start-ups", "The scheme"]
+
+
+@pytest.fixture(scope="session")
+def nli(shared: Path) -> Path:
+    """A folder with a model of entailment, made once, taught in seconds that what rose did not fall."""
+    folder = shared / "nli"
+    with FileLock(shared / "nli.lock"):
+        if not folder.is_dir():
+            _teach_entailment(folder)
+    return folder
+
+
+def _teach_entailment(folder: Path) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    torch.manual_seed(0)
+    names = dict(enumerate(("contradiction", "entailment", "neutral")))
+    shape = AutoConfig.from_pretrained(WEIGHTS, num_labels=3, id2label=names, num_hidden_layers=4)
+    model = AutoModelForSequenceClassification.from_pretrained(WEIGHTS, config=shape, ignore_mismatched_sizes=True, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
+    sources, told, labels = [], [], []
+    for at, what in enumerate(WHAT):
+        for did, did_not in [*RISES, *((other, one) for one, other in RISES)]:
+            for said, label in ((f"{what} {did_not}.", 0), (f"{what} {did}.", 1), (f"{WHAT[at - 1]} {did}.", 2)):
+                sources.append(f"{what} {did} in 2024.")
+                told.append(said)
+                labels.append(label)
+    encoded = tokenizer(sources, told, padding=True, return_tensors="pt")
+    model.base_model.embeddings.requires_grad_(False)
+    steps = torch.optim.AdamW((weights for weights in model.parameters() if weights.requires_grad), lr=6e-4)
+    for _ in range(TAUGHT):
+        steps.zero_grad()
+        torch.nn.functional.cross_entropy(model(**encoded).logits, torch.tensor(labels)).backward()
+        steps.step()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")

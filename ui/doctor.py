@@ -22,12 +22,12 @@ from assistant.errors import HkaiError, ModelError, StoreError
 from assistant.local import LocalModel
 from assistant.settings import Settings, load
 from index.embedder import EmbedderError
-from index.judge import Judge, JudgeError, Reranker
+from index.judge import Entailment, Judge, JudgeError, Reranker
 from index.meaning import MeaningError
 from ui.guard import closed_to_writes
 from ui.health import endpoint
 
-PACKAGES = ("chromadb", "tantivy", "sentence-transformers", "gradio", "fastapi", "langchain-core", "torch")
+PACKAGES = ("chromadb", "tantivy", "sentence-transformers", "onnxruntime", "gradio", "fastapi", "langchain-core", "torch")
 # What an index of the corpus, its model and some documents take, with room to write them anew.
 ROOM_MB = 500
 
@@ -56,7 +56,7 @@ def examine() -> Iterator[Finding]:
     yield from _disk(settings)
     parts = None
     try:
-        parts = build(settings.model_copy(update={"judge": "off", "reranker": "", "model": ""}))
+        parts = build(settings.model_copy(update={"judge": "off", "reranker": "", "nli": "", "model": ""}))
         yield _clock(parts)
         open_index(parts)
         yield _index(parts)
@@ -127,12 +127,15 @@ def _judges(settings: Settings) -> Iterator[Finding]:
         yield Finding("judge", True, f"{without}; questions that sound known but are not are answered" if without else judge.name)
     except JudgeError as error:
         yield Finding("judge", False, str(error), "git checkout index/judge_weights")
-    if settings.reranker:
+    others = {"reranker": Reranker(settings.reranker), "nli": Entailment(settings.nli)}
+    for name, model in others.items():
         try:
-            Reranker(settings.reranker).load()
-            yield Finding("reranker", True, settings.reranker)
+            if model.name:
+                model.load()
+                unused = "" if settings.writes or name != "nli" else "; not asked, since no model writes answers"
+                yield Finding(name, True, f"{model.name}{unused}")
         except JudgeError as error:
-            yield Finding("reranker", False, str(error), "unset HKAI_RERANKER, or name another")
+            yield Finding(name, False, str(error), f"unset {model.setting}, or name another")
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

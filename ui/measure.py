@@ -163,7 +163,7 @@ def eval_retrieval(
 @evaluate.command("judge")
 def eval_judge(
     train: Annotated[bool, typer.Option("--train", help="Train it anew from evals/pairs first, and write its weights (over an hour on 2 cores).")] = False,
-    further: Annotated[bool, typer.Option("--further", help="Train the present weights further first, and write them (45 minutes on 2 cores).")] = False,
+    further: Annotated[bool, typer.Option("--further", help="Train the present weights further first, and write them (an hour on 2 cores).")] = False,
 ) -> None:
     """Measure the judge on questions about facts it was not trained on, beside the same without it."""
     from assistant.build import build, open_index
@@ -174,11 +174,12 @@ def eval_judge(
     if train and further:
         raise BadInput("--train and --further were both given.", "Give one: --train begins anew, --further goes on from the present weights.")
     questions = pairs.load()
-    parts = build(load().model_copy(update={"judge": "off", "reranker": ""}))
+    parts = build(load().model_copy(update={"judge": "off", "reranker": "", "nli": ""}))
     open_index(parts)
     if train or further:
         with bar("Mining") as mining:
-            judge.make(parts.chain, [pair for pair in questions if pair.split == "train"], further=further, progress=mining)
+            chain = _with_judge(parts.chain) if further else parts.chain
+            judge.make(chain, [pair for pair in questions if pair.split == "train"], further=further, progress=mining)
         err.print("Trained. Run `hkai eval fit` next: its weights go with the judge's.")
     judged = _with_judge(parts.chain)
     outside = [case.question for case in cases.load(cases.SETS / "declined.jsonl") if case.kind == "offtopic" and case.split == "test"]

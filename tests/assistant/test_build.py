@@ -183,6 +183,14 @@ def test_a_reranker_is_named_in_the_answer_and_one_that_is_none_stops_with_what_
             load_models(build(_settings(tmp_path, reranker=str(other))))
 
 
+def test_a_model_of_entailment_is_loaded_and_named_in_the_answer(tmp_path: Path, library: Library, nli: Path) -> None:
+    named = build(_settings(tmp_path, nli=str(nli))).chain.entailment
+    assert named is not None
+    assert Chain(library, load_weights(library.embedder.name), entailment=named).ask(Ask("What is the AI Subsidy Scheme?")).made_by.judge == str(nli)
+    with pytest.raises(NotReady, match="HKAI_NLI"):
+        load_models(build(_settings(tmp_path, nli=str(JUDGE))))
+
+
 def test_a_chroma_server_that_does_not_answer_stops_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match=r"Chroma cannot be opened at http://127\.0\.0\.1:1"):
         build(_settings(tmp_path, chroma="http://127.0.0.1:1"))

@@ -13,6 +13,7 @@ from assistant.evidence import (
     LIMIT,
     WEIGHTS,
     Weights,
+    calibrated,
     confidence,
     differing,
     everyday,
@@ -294,6 +295,15 @@ def test_what_the_texts_do_not_say_is_not_enough(chain: Chain, question: str) ->
     found = chain.find(Ask(question))
     assert not found.decided.enough, found.decided.confidence
     assert 0 <= found.decided.confidence <= 1
+
+
+def test_what_the_search_says_is_made_a_probability_in_the_same_order() -> None:
+    weights = load_weights("multilingual-e5-small")
+    assert weights.calibration["slope"] > 0
+    made = [calibrated(confident, weights) for confident in (0.0, 0.2, 0.5, 0.8, 1.0)]
+    assert made == sorted(made)
+    assert all(0 <= one <= 1 for one in made)
+    assert calibrated(0.3, replace(weights, calibration={})) == pytest.approx(0.3)
 
 
 def test_confidence_is_a_probability_however_far_the_signs_go() -> None:

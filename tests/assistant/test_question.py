@@ -315,6 +315,97 @@ def test_a_correction_is_put_into_a_question_that_has_no_name_to_replace() -> No
     assert question.standalone == "How many people use the local tool, the public one, Cyberport?"
 
 
+TWO_SUBJECTS = (
+    Turn("user", "How many drones may fly over the harbour?"),
+    Turn("assistant", "Ten at a time."),
+    Turn("user", "And who runs Cyberport?"),
+    Turn("assistant", "A company of the Government."),
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("Back to the drones, who may fly them?", "who may fly them? (How many drones may fly over the harbour?)"),
+        ("ok, going back to the first subject for a sec: who decides?", "who decides? (How many drones may fly over the harbour?)"),
+        ("說回無人機，由誰決定？", "由誰決定？ (How many drones may fly over the harbour?)"),
+        ("Back to the AI Subsidy Scheme: who runs it?", "who runs AI Subsidy Scheme?"),
+    ],
+)
+def test_going_back_means_what_was_talked_of_before_and_not_the_last_subject(asked: str, wanted: str) -> None:
+    assert _standalone(asked, *TWO_SUBJECTS) == wanted
+
+
+@pytest.mark.parametrize("asked", ["As of when is that?", "source?", "How old is this number?", "When was that said?", "截至幾時？", "呢個數字係幾時嘅？"])
+def test_what_asks_about_the_answer_asks_the_last_question_again(asked: str) -> None:
+    last = "How many companies has Cyberport?"
+    assert _standalone(asked, Turn("user", last), Turn("assistant", "2,300.")) == last
+    heard = (Turn("user", last), Turn("assistant", "2,300."), Turn("user", asked), Turn("assistant", "2024."))
+    assert "Cyberport" in _standalone("How much space do they have?", *heard)
+
+
+def test_ordinals_are_said_in_more_than_one_way() -> None:
+    turns = (Turn("user", "Which bodies matter?"), Turn("assistant", "- Cyberport [1]\n- The AI Supercomputing Centre [2]\n- The AI Subsidy Scheme [3]"))
+    for asked in ("How big is number two?", "How big is the one  before last?", "How big is the second to last?", "How big is the \u017fecond?"):
+        assert "AI Supercomputing Centre" in _standalone(asked, *turns)
+
+
+def test_a_correction_may_say_first_what_was_not_meant() -> None:
+    question = understand("Not Cyberport, sorry. I meant the AISC", (Turn("user", "Who runs Cyberport?"), Turn("assistant", "A company.")), NAMES)
+    assert question.standalone == "Who runs AISC?"
+
+
+def test_thanks_in_between_are_no_subject() -> None:
+    thanks = (Turn("user", "thank you! you're a star"), Turn("assistant", "You are welcome."))
+    assert understand("How many projects?", (*SCHEME, *thanks), NAMES) == understand("How many projects?", SCHEME, NAMES)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "When scientists return to Hong Kong, what support is there for Cyberport?",
+        "回到香港工作的科學家，可以申請什麼計劃？",
+        "How can industry move back to Hong Kong: which fund pays?",
+        "話說回來，有咩資助？",
+        "Is Hong Kong number one in Asia?",
+        "What is Cyberport?",
+    ],
+)
+def test_words_that_elsewhere_lean_on_the_conversation_may_belong_to_a_new_question(asked: str) -> None:
+    assert _standalone(asked, *TWO_SUBJECTS) == asked
+
+
+def test_a_question_about_the_subject_is_none_about_the_answer() -> None:
+    for asked in ("How old is it?", "Where is it from?"):
+        assert "Cyberport" in _standalone(asked, *TWO_SUBJECTS).removeprefix("And who runs Cyberport?")
+
+
+def test_what_a_question_leans_on_is_no_part_of_what_it_asks_for() -> None:
+    before = (Turn("user", "What is the difference between the AI Subsidy Scheme and Cyberport in 2021?"), Turn("assistant", "One is a scheme."))
+    question = understand("Who can apply?", before, NAMES)
+    assert question.standalone.startswith("Who can apply? (What is the difference")
+    assert (question.kind, question.period, question.sides, question.parts) == ("fact", Period(), (), ())
+
+
+def test_a_question_that_leaned_is_carried_on_with_its_subject() -> None:
+    turns = (*SCHEME, Turn("user", "Who decides?"), Turn("assistant", "A committee."))
+    assert _standalone("And in 2023?", *turns) == "Who decides in 2023? (AI Subsidy Scheme)"
+
+
+def test_after_going_back_the_conversation_goes_on_from_there() -> None:
+    turns = (*TWO_SUBJECTS, Turn("user", "Back to the drones, who may fly them?"), Turn("assistant", "Pilots."))
+    question = understand("How heavy may they be?", turns, NAMES)
+    assert "drones" in question.standalone
+    assert "Cyberport" not in question.standalone
+
+
+@pytest.mark.parametrize("asked", ["Can you answer in Chinese?", "answer in Chinese please", "改用中文"])
+def test_what_asks_for_a_language_alone_asks_the_last_question_again(asked: str) -> None:
+    question = understand(asked, SCHEME, NAMES)
+    assert (question.standalone, question.lang) == (SCHEME[0].content, "zh")
+    assert understand(asked, (), NAMES).standalone == asked
+
+
 _WORDS = st.lists(
     st.one_of(
         st.text(max_size=8),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from assistant.question import Names
 from assistant.records import Draft, Evidence, Sentence
 from assistant.verify import Verified, sentences, verify
 from index.chunks import statement_id
+from index.judge import Entailment
 from index.library import Library
 
 RATE = "As of 2025, the AI Subsidy Scheme normally met 70% of the list price of computing power at Cyberport's AI Supercomputing Centre."
@@ -108,6 +110,15 @@ def test_a_sentence_may_not_deny_more_than_its_sources(
     assert (verdict.verdict, verdict.reason) == (("supported", "") if stays else ("unsupported", "it denies something that its source does not"))
 
 
+def test_a_sentence_may_not_contradict_its_source_where_there_is_a_model_of_entailment(library: Library, evidence: tuple[Evidence, ...], nli: Path) -> None:
+    source = replace(evidence[0], statement=replace(evidence[0].statement, text="Spending on research rose in 2024."))
+    draft = Draft((Sentence("", "Spending on research rose.", (1,)), Sentence(" ", "Spending on research fell.", (1,))), "model", "small")
+    assert verify(draft, (source,), Names(()), library.embedder, 0.0).dropped == 0
+    kept, dropped = verify(draft, (source,), Names(()), library.embedder, 0.0, Entailment(str(nli))).verdicts
+    assert (kept.verdict, kept.reason) == ("supported", "")
+    assert (dropped.verdict, dropped.reason) == ("unsupported", "it contradicts what it cites")
+
+
 # What a model wrote, cut into sentences
 
 
@@ -122,6 +133,7 @@ def test_a_sentence_may_not_deny_more_than_its_sources(
         ("一句。[1]二句。[2]", [("一句。", (1,)), ("二句。", (2,))]),
         ("一句[1]。二句[2]。", [("一句", (1,)), ("二句", (2,))]),
         ("One. [1] Bare.", [("One.", (1,)), ("Bare.", ())]),
+        ("One. [1] [", [("One.", (1,))]),
         ("[1]", []),
         ("", []),
     ],

@@ -9,7 +9,7 @@ import pytest
 from assistant.chain import Chain
 from assistant.evidence import load_weights
 from evals import judge as training
-from evals.judge import LAYERS, Course, Measured, base, measure, train
+from evals.judge import LAYERS, Course, Measured, base, measure, quantise, train
 from evals.pairs import Example, Pair
 from index import e5
 from index.judge import Judge, seal
@@ -35,6 +35,7 @@ def test_training_teaches_and_what_it_writes_is_a_judge(start: Path, tmp_path: P
     mined = [Example("What did the cat do?", cats, 1.0), Example("What did the cat do?", dogs, 0.0)] * 32
     mined += [Example("When do dogs bark?", dogs, 1.0), Example("When do dogs bark?", cats, 0.0)] * 32
     train(mined, start, tmp_path / "made", Course(40, 2e-4, (0.8, 0.2)))
+    quantise(tmp_path / "made")
     seal(tmp_path / "made")
     trained = Judge(tmp_path / "made")
     assert int(np.argmax(trained.scores("What did the cat do?", [dogs, cats]))) == 1

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from assistant.chain import Chain
-from assistant.evidence import load_weights
+from assistant.chain import Ask, Chain
+from assistant.evidence import JUDGED, load_weights, rank
 from corpus.markdown import load as load_texts
 from evals.cases import SETS
 from evals.cases import load as load_cases
-from evals.pairs import Pair, examples, load
+from evals.pairs import DEEP, Pair, examples, load
+from index.judge import Judge
 from index.library import Library
+from index.search import embed
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,18 @@ def test_of_a_question_that_several_statements_answer_each_is_right(library: Lib
     assert len({example.statement for example in several if example.label == 1}) > len(
         {e.statement for e in one if e.label == 1 and e.statement in told.values()}
     )
+
+
+def test_for_a_near_miss_what_the_judge_takes_for_right_is_mined(library: Library, judge: Judge) -> None:
+    chain = Chain(library, load_weights(library.embedder.name), judge=judge)
+    question = "How many parking spaces has Cyberport?"
+    mined = [example.statement for example in examples(chain, [Pair(id="a", question=question, lang="en", style="near_miss", split="train")])]
+    asked = chain.understand(Ask(question))
+    hits = rank(asked, chain.search(asked, embed(library.embedder, asked.views), k=DEEP), library, chain.weights)[:JUDGED]
+    odds = judge.scores(question, [hit.statement.text for hit in hits])
+    worst = {hits[at].statement.text for at in odds.argsort()[-2:]}
+    assert worst != {hit.statement.text for hit in hits[:2]}
+    assert worst < set(mined)
 
 
 def test_an_id_used_twice_is_named(tmp_path: Path) -> None:

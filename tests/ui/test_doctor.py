@@ -15,7 +15,20 @@ from tests.hkai_process import Server, free_port
 from tests.model_server import Reply, model_server
 from tests.ui.conftest import Run
 
-THINGS = ["Python", "settings", "chromadb", "tantivy", "sentence-transformers", "gradio", "fastapi", "langchain-core", "torch", "data folder", "disk"]
+THINGS = [
+    "Python",
+    "settings",
+    "chromadb",
+    "tantivy",
+    "sentence-transformers",
+    "onnxruntime",
+    "gradio",
+    "fastapi",
+    "langchain-core",
+    "torch",
+    "data folder",
+    "disk",
+]
 THINGS += ["clock", "index", "embedder", "database", "judge", "port"]
 
 
@@ -87,6 +100,15 @@ def test_an_embedder_without_weights_for_the_judge_is_named(run: Run, data: Path
     said = run("doctor")
     assert said.status == 0
     assert "judge: not used: no weights are fitted for" in said.out
+
+
+def test_a_model_of_entailment_is_tried(run: Run, data: Path, nli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HKAI_NLI", str(nli))
+    assert f"nli: {nli}; not asked, since no model writes answers" in run("doctor").out
+    monkeypatch.setenv("HKAI_NLI", str(nli.parent / "nowhere"))
+    said = run("doctor")
+    assert said.status == 1
+    assert re.search(r"WRONG nli: .* -> unset HKAI_NLI, or name another", said.out)
 
 
 def test_an_index_that_is_not_of_the_texts_is_named(run: Run, own_data: Path) -> None:
