@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 MAX_QUESTION = 4_000
 # By how much, in log odds over 10, the judge must prefer another reading of a message to the first.
-SURER = 0.05
+SURER = 0.1
 # A part of a question is called unknown when its confidence is below this share of the least that a whole one needs.
 UNKNOWN = 0.5
 

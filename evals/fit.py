@@ -6,7 +6,8 @@ question is answerable. Both with an L2 penalty.
 
 What the searches say is fitted on the dev split of the question sets; near misses count less there, because these signs cannot
 tell them. What the judge adds is fitted on the `held` pairs, whose facts it was not trained on, and on the dev questions outside
-the subject, and so is what makes a probability of the confidence without it.
+the subject, and so is what makes a probability of the confidence without it; what nothing answers, of which the pairs hold more than people
+ask, weighs there as much as in the question sets.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
         progress(done, len(questions))
         found = ordering.find(Ask(asked.question, asked.turns, filters=Filters(own=False) if own else Filters())).decided.signs
         whole.append(replace(example, enough=np.array(list(found.values()))))
+    whole = as_asked(whole, sum(not case.answerable for case in cases if case.split == "dev") / sum(case.split == "dev" for case in cases))
     weighed, (threshold,) = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
     searched = np.array([fitted.enough.get(name, 0.0) for name in found])
     (slope, bias), _ = fit_enough([replace(one, enough=np.array([one.enough @ searched, 1.0])) for one in whole])
@@ -172,6 +174,14 @@ def fit_statements(found: Sequence[Example]) -> Array:
         return total, gradient
 
     return np.asarray(minimize(loss, np.zeros(lists[0][0].shape[1]), jac=True, method="L-BFGS-B").x)
+
+
+def as_asked(found: Sequence[Example], unanswerable: float) -> list[Example]:
+    """The examples, those that nothing answers weighed so that they are the share `unanswerable` of all: a confidence is a probability only among as many."""
+    answered = sum(example.weight for example in found if example.answerable)
+    others = sum(example.weight for example in found if not example.answerable)
+    factor = unanswerable / (1 - unanswerable) * answered / others if others and unanswerable < 1 else 1.0
+    return [example if example.answerable else replace(example, weight=example.weight * factor) for example in found]
 
 
 def fit_enough(found: Sequence[Example], *wrongly_declined: float) -> tuple[Array, tuple[float, ...]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from assistant.chain import Chain
 from assistant.evidence import load_weights
 from evals.cases import Case
-from evals.fit import Example, fit, fit_enough, fit_statements, write
+from evals.fit import Example, as_asked, fit, fit_enough, fit_statements, write
 from evals.pairs import Pair
 from index.judge import Judge
 from index.library import Library
@@ -24,6 +25,14 @@ def test_the_sign_that_marks_what_is_right_gets_the_weight() -> None:
     weights = fit_statements(found)
     assert weights[1] > weights[0]
     assert all(example.right[np.argmax(example.statements @ weights)] for example in found)
+
+
+def test_what_nothing_answers_weighs_as_much_as_it_is_asked() -> None:
+    weighed = as_asked([_example(1, True)] * 30 + [_example(1, False)] * 30, 0.25)
+    assert sum(example.weight for example in weighed if not example.answerable) == pytest.approx(10)
+    blind = [replace(example, enough=np.array([1.0])) for example in weighed]
+    (bias,), _ = fit_enough(blind)
+    assert 1 / (1 + np.exp(-bias)) == pytest.approx(0.75, abs=0.01)
 
 
 def test_the_threshold_declines_no_more_than_it_may() -> None:
