@@ -75,7 +75,7 @@ GOES_BACK = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # In Chinese, words for "the one of just now", which name nothing.
-BEFORE = re.compile("剛才|刚才|頭先|之前|前面|先前|(?:嗰|那|這|这)(?:個|个|樣|样|間|间)?|[的嘅]")
+OF_JUST_NOW = re.compile("剛才|刚才|頭先|之前|前面|先前|(?:嗰|那|這|这)(?:個|个|樣|样|間|间)?|[的嘅]")
 _NUMBER = "(?:number|figure|count|data|statement|information|answer)s?"
 _NUMBER_CHINESE = "(?:資料|资料|數字|数字|數據|数据)"
 _WHEN_CHINESE = "(?:幾時|何時|几时|邊年|哪年|什麼時候|甚麼時候|什么时候)"

@@ -320,9 +320,10 @@ def _recent(turns: Sequence[Turn]) -> list[Turn]:
 def _resolve(asked: str, state: _State, names: Names, known: Callable[[str], bool]) -> _Reading:
     """The standalone form of `asked`: the first rule that fits, in order from the most to the least explicit."""
     spoken = cues.SPEAK.sub("", asked).strip()
-    if state.question and not re.search(r"\w", spoken):  # a language is asked for, and no more
+    if re.search(r"\w", spoken):
+        asked = spoken
+    elif state.question and spoken != asked:  # a language is asked for, and no more
         return _Reading(_again(state.question, state, names), leans=True)
-    asked = spoken if re.search(r"\w", spoken) else asked
     if not state.question and not state.answers:
         return _Reading(asked)
     switched = cues.SWITCH.sub("", asked).strip()
@@ -391,7 +392,7 @@ def _recalled(what: str, state: _State, names: Names) -> _State | None:
     alike = [sum(any(_akin(word, other) for other in others) for word in words) for others in said]
     if any(alike):
         return max(zip(alike, range(len(alike)), state.before, strict=True))[2]
-    brief = len(words) <= 2 or (len(cues.BEFORE.sub("", what)) <= 6 and bool(_HAN.search(what)))
+    brief = len(words) <= 2 or (len(cues.OF_JUST_NOW.sub("", what)) <= 6 and bool(_HAN.search(what)))
     return state.before[0] if brief else None
 
 

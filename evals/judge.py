@@ -16,6 +16,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from assistant.chain import Ask, Chain
+from assistant.errors import NotReady
 from evals.pairs import Example, Pair, examples
 from index import e5
 from index.judge import INT8, LONGEST, WEIGHTS, seal
@@ -56,10 +58,11 @@ def make(
 ) -> None:
     """Mines examples for `pairs` in the library of `chain`, trains the judge on them and writes it into `out`, sealed; what is there is replaced.
 
-    It begins with the lower layers of the encoder and the course `FIRST`; `further` goes on from the weights in `out` with `FURTHER`.
+    It begins with the lower layers of the encoder and the course `FIRST`; `further` goes on from the weights in `out` with `FURTHER`. Raises
+    `NotReady` where what writes it is not installed.
     """
-    import onnxruntime.quantization  # noqa: F401  # missed now, not after an hour of training
-
+    if find_spec("onnx") is None:  # said now, not after an hour of training
+        raise NotReady("onnx, which writes the judge's layers in int8, is not installed.", "Run: .venv/bin/pip install -c constraints.txt -e '.[train]'")
     mined = examples(chain, pairs, progress=progress)
     with TemporaryDirectory() as folder:
         start, made = out if further else Path(folder) / "base", Path(folder) / "judge"
@@ -174,14 +177,14 @@ def train(mined: Sequence[Example], start: Path, out: Path, course: Course, seed
         logging_steps=50,
         seed=seed,
         use_cpu=not torch.cuda.is_available(),
-        bf16=computes_in_bfloat16(),
+        bf16=_computes_in_bfloat16(),
         batch_sampler=lambda data, **given: DefaultBatchSampler(SequentialSampler(data), **given),
     )
     CrossEncoderTrainer(model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=BinaryCrossEntropyLoss(model)).train()
     model.half().save_pretrained(str(out))
 
 
-def computes_in_bfloat16() -> bool:
+def _computes_in_bfloat16() -> bool:
     """Whether what training runs on multiplies in bfloat16, which takes two thirds of the time."""
     import torch
 

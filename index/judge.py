@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,7 +35,7 @@ class JudgeError(Exception):
     """The judge, or another cross-encoder, cannot be used; the message says why and what mends it."""
 
 
-class _CrossEncoder:
+class _CrossEncoder(ABC):
     """A cross-encoder by its name on a model hub or its folder, loaded when it is first used or by `load`, once.
 
     `setting` is what names it and `kind` what it must be, in the words of an error.
@@ -69,14 +70,15 @@ class _CrossEncoder:
         try:
             model: CrossEncoder = CrossEncoder(self.name, max_length=LONGEST, activation_fn=torch.nn.Identity(), model_kwargs={"dtype": torch.float32})
         except (OSError, ValueError) as error:
-            raise JudgeError(f"{self.name} cannot be loaded as a cross-encoder ({str(error).splitlines()[0]}). {remedy}") from error
+            raise JudgeError(f"{self.name} cannot be loaded as a cross-encoder ({_said(error)}). {remedy}") from error
         trained = any("SequenceClassification" in name for name in getattr(model.config, "architectures", None) or ())
         if not trained or not self._fits(model):
             raise JudgeError(f"{self.name} is not {self.kind}. {remedy}")
         return model
 
+    @abstractmethod
     def _fits(self, model: CrossEncoder) -> bool:
-        raise NotImplementedError
+        """Whether a model that was loaded is of the kind."""
 
 
 class Reranker(_CrossEncoder):
@@ -182,8 +184,9 @@ class _Encoder:
             self._tokenizer.no_padding()
             self._pool = ThreadPoolExecutor(_cores(), thread_name_prefix="judge")
             self.scores([("Is it whole?", "It is.")])
-        except Exception as error:  # both libraries raise bare ones for a file that is not theirs
-            raise JudgeError(f"{folder} cannot be loaded as a judge ({str(error).splitlines()[0]}). {_REMEDY}") from error
+        # For a file that is not theirs tokenizers raises Exception itself, and ONNX Runtime classes with no other base: there is none narrower.
+        except Exception as error:
+            raise JudgeError(f"{folder} cannot be loaded as a judge ({_said(error)}). {_REMEDY}") from error
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(pairs)]
@@ -195,6 +198,11 @@ class _Encoder:
     def _score(self, pieces: Sequence[int]) -> float:
         words = self._words[np.array(pieces)][np.newaxis]
         return float(self._session.run(None, {"words": words, "attention_mask": np.ones(words.shape[:2], dtype=np.int64)})[0][0, 0])
+
+
+def _said(error: Exception) -> str:
+    """The first line of what an error says, or its name where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _cores() -> int:

@@ -375,6 +375,11 @@ def test_words_that_elsewhere_lean_on_the_conversation_may_belong_to_a_new_quest
     assert _standalone(asked, *TWO_SUBJECTS) == asked
 
 
+@pytest.mark.parametrize("asked", ["?", "😀", "……"])
+def test_what_has_no_words_asks_for_no_language(asked: str) -> None:
+    assert _standalone(asked, *SCHEME) != SCHEME[0].content
+
+
 def test_a_question_about_the_subject_is_none_about_the_answer() -> None:
     for asked in ("How old is it?", "Where is it from?"):
         assert "Cyberport" in _standalone(asked, *TWO_SUBJECTS).removeprefix("And who runs Cyberport?")
