@@ -19,7 +19,7 @@ from assistant.chain import Ask
 from assistant.records import Event
 from ui import chat_completions, contract, documents, examples, health
 from ui.guard import guard
-from ui.replies import Refusals, RequestIds, errors_to_replies, own_error, refusal, refusals
+from ui.replies import HeadWithBody, Refusals, RequestIds, errors_to_replies, own_error, refusal, refusals
 from ui.streams import CLIENT_LEFT, EventStream, last
 from ui.traces import trace
 from ui.watch import log, watch
@@ -98,6 +98,7 @@ def create_app(parts: Parts, readiness: Readiness) -> FastAPI:
     guard(app, parts.settings)
     metrics = watch(app, parts)
     app.add_middleware(RequestIds)
+    app.add_middleware(HeadWithBody)
     end_traces = trace(app, parts)
 
     answered = examples.reply(examples.ANSWER, examples.ANSWER_STREAM, EVENTS)

@@ -90,6 +90,30 @@ class RequestIds:
         await self._app(scope, receive, marked)
 
 
+class HeadWithBody:
+    """ASGI middleware: the head of a reply goes out with the first of its body, in one turn of the event loop and so in one packet.
+
+    A server killed between the two would have said a status that no proxy can take back; as it is, another server is asked in its place.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, and the reply back."""
+        head: list[Message] = []
+
+        async def together(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                head.append(message)
+                return
+            while head:
+                await send(head.pop())
+            await send(message)
+
+        await self._app(scope, receive, together)
+
+
 class Refusals(BaseRoute):
     """The route of what has a path of the endpoint and no route before this one: 405 where another method has one, else 404."""
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 from assistant import errors
-from ui.replies import Refusals, RequestIds, errors_to_replies
+from ui.replies import HeadWithBody, Refusals, RequestIds, errors_to_replies
 
 FAILURES: dict[str, Exception] = {
     "not-found": errors.NotFound("There is none.", "Take another."),
@@ -103,3 +105,29 @@ def test_what_has_no_route_is_refused_below_v1_and_left_to_others_elsewhere(clie
     assert _said(client.get("/v1")) == (404, "not_found")
     assert _said(client.get("/elsewhere")) == (404, "not_found")
     assert _said(client.post("/openapi.json")) == (405, "method_not_allowed")
+
+
+def test_the_head_of_a_reply_goes_out_in_the_same_turn_as_its_body() -> None:
+    app = FastAPI()
+
+    @app.get("/said")
+    def said() -> str:
+        return "whole"
+
+    @app.middleware("http")
+    async def slow(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        return await call_next(request)
+
+    turns: list[str] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        turns.append(message["type"].removeprefix("http.response."))
+        asyncio.get_running_loop().call_soon(turns.append, "turn")
+
+    scope = {"type": "http", "method": "GET", "path": "/said", "query_string": b"", "headers": [], "http_version": "1.1"}
+    asyncio.run(HeadWithBody(app)(scope, receive, send))
+    assert turns[:2] == ["start", "body"]
