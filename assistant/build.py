@@ -17,7 +17,7 @@ from assistant.settings import Settings
 from assistant.transcripts import without
 from corpus.markdown import load
 from corpus.text import OWN, SourceText
-from index.embedder import Embedder, EmbedderError
+from index.embedder import MINILM, Embedder, EmbedderError
 from index.judge import Entailment, Judge, JudgeError, Reranker
 from index.library import Changes, Library, LibraryError
 from index.meaning import MeaningError
@@ -38,7 +38,8 @@ def build(settings: Settings) -> Parts:
     """The parts, nothing loaded, indexed or opened yet; raises `NotReady`."""
     try:
         corpus = load()
-        library = Library(settings.data, Embedder(settings.embedder, cache=settings.data / "models"), chroma=settings.chroma)
+        second = Embedder(MINILM) if settings.embedder != MINILM else None
+        library = Library(settings.data, Embedder(settings.embedder, cache=settings.data / "models"), second=second, chroma=settings.chroma)
     except (ValueError, LibraryError, MeaningError) as error:
         raise NotReady(str(error)) from error
     judge, weights = Judge(), load_weights(settings.embedder)
@@ -63,6 +64,8 @@ def open_index(parts: Parts) -> None:
 def load_models(parts: Parts) -> None:
     """Loads the embedder, the judge, other cross-encoders and a local language model, as far as there are any; raises `NotReady`, naming the remedy."""
     _as_not_ready(parts.library.embedder.load)
+    if parts.library.second and any(parts.library.twice(identifier) for identifier in parts.library.texts):
+        _as_not_ready(parts.library.second.load)
     for model in (parts.chain.judge, parts.chain.reranker, parts.chain.entailment):
         if model:
             _as_not_ready(model.load)

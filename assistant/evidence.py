@@ -43,7 +43,8 @@ WEIGHTS = Path(__file__).parent / "weights.toml"
 class Weights:
     """Weights by the name of the sign; `threshold` is the least confidence of an answer, `meaning` the least cosine of a sentence
     with what it cites. Where there is a judge the `judged` ones hold, and `threshold_before` is the least confidence without what it says.
-    `calibration` makes a probability of the confidence without a judge, which hardly knows near misses."""
+    `calibration` makes a probability of the confidence without a judge, which hardly knows near misses; `statement_own` is for documents of
+    one's own that the second encoder knows too."""
 
     statement: Mapping[str, float]
     enough: Mapping[str, float]
@@ -54,6 +55,7 @@ class Weights:
     threshold_judged: float = 0.5
     threshold_before: float = 0.0
     calibration: Mapping[str, float] = field(default_factory=dict)
+    statement_own: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_weights(embedder: str, path: Path = WEIGHTS) -> Weights:
@@ -68,7 +70,10 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
     Those beyond the pool keep their order behind it.
     """
     rarity = {token: library.rarity(token) for token in tokens(question.standalone)}
-    scored = [replace(hit, score=_weighted(statement_signs(question, hit, rarity), weights.statement)) for hit in hits[:POOL]]
+    scored = [
+        replace(hit, score=_weighted(statement_signs(question, hit, rarity), weights.statement_own if "second_chunk" in hit.signals else weights.statement))
+        for hit in hits[:POOL]
+    ]
     scored.sort(key=lambda hit: (-hit.score, hit.id))
     least = scored[-1].score if scored else 0.0
     return _distinct([*scored, *(replace(hit, score=least - 1 + hit.score / 10) for hit in hits[POOL:])])

@@ -25,6 +25,7 @@ STAGES = (
     Stage("meaning of passages", ("meaning_chunk",)),
     Stage("+ meaning of statements", ("meaning_chunk", "meaning_statement")),
     Stage("+ words", ("meaning_chunk", "meaning_statement", "words_chunk", "words_statement")),
+    Stage("+ a second encoder (own documents)", tuple(signal for signal in SIGNALS if signal != "name")),
     Stage("+ names", SIGNALS),
     Stage("+ views of the question", SIGNALS, views=True),
     Stage("+ learned order", SIGNALS, views=True, ranked=True),

@@ -26,6 +26,7 @@ from assistant.chain import Ask, Chain
 from assistant.evidence import WEIGHTS, Weights, enough_signs, rank, reorder, statement_signs
 from assistant.records import Turn
 from evals.cases import Case
+from evals.metrics import ndcg_at_k
 from evals.pairs import Pair
 from index.search import Filters, embed
 from index.words import tokens
@@ -35,6 +36,8 @@ WRONGLY_DECLINED = 0.02
 # With a judge: by the search alone, and by the judge.
 WRONGLY_DECLINED_BEFORE, WRONGLY_DECLINED_JUDGED = 0.01, 0.035
 PENALTY = 0.02
+# Questions with several relevant passages, each of many statements, say less of any one.
+PENALTY_OWN = 0.1
 # Not fitted: an answer keeps to the language of its question unless only the other one knows.
 OTHER_LANGUAGE = -3.0
 
@@ -125,6 +128,45 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFit:
+    """Weights for documents of one's own, and nDCG@5 on each half of the questions with those fitted on the other."""
+
+    weights: dict[str, float]
+    halves: tuple[float, float]
+
+
+def fit_own(chain: Chain, asks: Sequence[Ask], grades: Sequence[Mapping[str, float]], progress: Progress = lambda done, total: None) -> OwnFit:
+    """The weights that put the relevant passages of a benchmark (`evals.retrieval.labelled`) first: every second question is the one half.
+
+    They are scaled so that what is found best scores as much as by the weights of other statements, with which it may be found together.
+    """
+    lists, texts, names = [], [], []
+    for done, (ask, relevant) in enumerate(zip(asks, grades, strict=True)):
+        progress(done, len(asks))
+        question = chain.understand(ask)
+        hits = chain.search(question, embed(chain.library.embedder, question.views), k=ask.k)
+        rarity = {token: chain.library.rarity(token) for token in tokens(question.standalone)}
+        rows = [statement_signs(question, hit, rarity) for hit in hits]
+        names = list(rows[0])
+        right = np.array([hit.text.id in relevant for hit in hits])
+        lists.append(Example(np.array([[row[name] for name in names] for row in rows]), right, np.array([]), True, 1.0))
+        texts.append([hit.text.id for hit in hits])
+    progress(len(asks), len(asks))
+
+    def figure(fitted: Array, at: int) -> float:
+        best = sorted(zip((lists[at].statements @ fitted).tolist(), texts[at], strict=True), reverse=True)
+        return ndcg_at_k(list(dict.fromkeys(text for _, text in best)), grades[at], 5)
+
+    def fitted(chosen: Sequence[Example]) -> Array:
+        return fit_statements(chosen, PENALTY_OWN)
+
+    halves = [float(np.mean([figure(fitted(lists[1 - half :: 2]), at) for at in range(half, len(lists), 2)])) for half in (0, 1)]
+    whole, others = fitted(lists), np.array([chain.weights.statement.get(name, 0.0) for name in names])
+    best = [float(np.sum([(example.statements @ weights).max() for example in lists])) for weights in (others, whole)]
+    return OwnFit(dict(zip(names, (whole * best[0] / best[1]).tolist(), strict=True)), (halves[0], halves[1]))
+
+
 def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, progress: Progress = lambda done, total: None) -> Signs:
     """What the search says of each question; with `weights` for the ranking before it, what the judge says of each statement that it reads."""
     examples: list[Example] = []
@@ -159,12 +201,12 @@ def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, pro
     return Signs(tuple(examples), statement, enough)
 
 
-def fit_statements(found: Sequence[Example]) -> Array:
+def fit_statements(found: Sequence[Example], penalty: float = PENALTY) -> Array:
     """Weights that put the right statements of each question first."""
     lists = [(example.statements, example.right) for example in found if example.right.any()]
 
     def loss(weights: Array) -> tuple[float, Array]:
-        total, gradient = PENALTY * len(lists) * float(weights @ weights) / 2, PENALTY * len(lists) * weights
+        total, gradient = penalty * len(lists) * float(weights @ weights) / 2, penalty * len(lists) * weights
         for signs, right in lists:
             scores = signs @ weights
             all_of = np.exp(scores - scores.max())

@@ -68,6 +68,12 @@ def ablation_of_cases(chain: Chain, cases: Sequence[Case], asking: Progress = la
     return ablation(chain, asks, score, asking)
 
 
+def labelled(folder: Path, chain: Chain, indexing: Progress = lambda done, total: None) -> tuple[list[Ask], list[dict[str, float]]]:
+    """The queries that have a relevant passage and for each the grades of those, by id, for fitting; the library of `chain` is filled."""
+    queries, relevance = _loaded(folder, chain, indexing)
+    return [_ask(query) for query in queries], [relevance[str(query["_id"])] for query in queries]
+
+
 def _loaded(folder: Path, chain: Chain, indexing: Progress) -> tuple[list[dict[str, object]], dict[str, dict[str, float]]]:
     """The queries that have a relevant passage, and which; the library of `chain` holds the passages then."""
     relevance = _relevance(folder / "qrels" / "test.tsv")

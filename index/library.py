@@ -1,5 +1,8 @@
 """The library: the texts, their vectors and their words, kept in step.
 
+Users' own documents in English are found by the vectors of a second encoder too, where there is one: on passages about anything the two together
+find far more than either (`docs/evaluation.md`).
+
 A manifest in the folder records which text, by its hash, both indexes hold. A text is struck from the manifest before
 its entries are touched and written back after, so that whatever is interrupted is simply done again by the next `sync`.
 """
@@ -27,7 +30,7 @@ from index.gate import Gate
 from index.meaning import Meaning, close, connect, scrub
 from index.words import Words
 
-FORMAT = 2
+FORMAT = 3
 # Statements whose texts are indexed together.
 BATCH = 400
 
@@ -75,22 +78,25 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The two indexes over one kind of entry: `chunks` or `statements`."""
+    """The indexes over one kind of entry, `chunks` or `statements`; `second` holds the vectors of the second encoder."""
 
     meaning: Meaning
+    second: Meaning
     words: Words
 
 
 class Library:
     """The source texts in memory and their index in `folder`; with `chroma` the vectors are on the Chroma server there.
 
+    `second` is the encoder that English documents of a user's own are encoded by too; one that the installation always makes the same with `embedder`.
     `version` names what is held: the same texts and embedder give the same one. Several processes may share a folder: one changes it at a
     time, and `reading` takes up what another one changed.
     """
 
-    def __init__(self, folder: Path, embedder: Embedder, *, chroma: str = "") -> None:
+    def __init__(self, folder: Path, embedder: Embedder, *, second: Embedder | None = None, chroma: str = "") -> None:
         self.folder = folder
         self.embedder = embedder
+        self.second = second
         self._manifest_file = folder / "manifest.json"
         self._documents = folder / "documents"
         try:
@@ -115,8 +121,14 @@ class Library:
 
     def _open_shelves(self) -> None:
         self._client = connect(self._chroma)
-        self.chunks = Shelf(Meaning(self._client, "hkai-chunks"), Words(self.folder / "words" / "chunks"))
-        self.statements = Shelf(Meaning(self._client, "hkai-statements"), Words(self.folder / "words" / "statements"))
+        self.chunks, self.statements = (
+            Shelf(Meaning(self._client, f"hkai-{kind}"), Meaning(self._client, f"hkai-{kind}-second"), Words(self.folder / "words" / kind))
+            for kind in ("chunks", "statements")
+        )
+
+    @property
+    def _meanings(self) -> tuple[Meaning, ...]:
+        return tuple(meaning for shelf in (self.chunks, self.statements) for meaning in (shelf.meaning, shelf.second))
 
     # What is held
 
@@ -150,6 +162,11 @@ class Library:
     def twin(self, identifier: str) -> str | None:
         """The id of the statement that tells the same in the other language's text of the topic, if there is one."""
         return self._twins.get(identifier)
+
+    def twice(self, text_id: str) -> bool:
+        """Whether the second encoder's vectors of a text are held too: one of the user's own, in English."""
+        text = self.texts.get(text_id)
+        return bool(self.second and text and text.own and text.lang == "en")
 
     def rarity(self, token: str) -> float:
         """How rare a token is among the statements, 0 (in all of them) to 1 (in none): its inverse document frequency, scaled."""
@@ -208,8 +225,9 @@ class Library:
                     forget(identifier, now.get(identifier, ""))
             if not manifest or (manifest.embedder, manifest.format) != (self.embedder.name, FORMAT) or not self._even():
                 manifest = Manifest(self.embedder.name, {})
+                for meaning in self._meanings:
+                    meaning.clear()
                 for shelf in (self.chunks, self.statements):
-                    shelf.meaning.clear()
                     shelf.words.clear()
             known = manifest.texts
             gone = [identifier for identifier in known if identifier not in now]
@@ -265,8 +283,8 @@ class Library:
 
     def _index(self, removed: list[str], changed: list[SourceText], progress: Progress) -> None:
         """Both indexes without the texts `removed` and with the texts `changed`."""
-        for shelf in (self.chunks, self.statements):
-            shelf.meaning.remove(removed)
+        for meaning in self._meanings:
+            meaning.remove(removed)
         self.chunks.words.replace(removed, ((chunk.id, text.id, chunk.text) for text in changed for chunk in self._chunks[text.id]))
         self.statements.words.replace(removed, ((identifier, text.id, passage) for text in changed for identifier, passage in statement_passages(text)))
         progress(0, len(changed))
@@ -275,9 +293,9 @@ class Library:
             pieces = [(chunk.id, text.id, chunk.text) for text in batch for chunk in self._chunks[text.id]]
             sentences = [(identifier, text.id, passage) for text in batch for identifier, passage in statement_passages(text)]
             for shelf, entries in ((self.chunks, pieces), (self.statements, sentences)):
-                if entries:
-                    vectors = self.embedder.passages([text for _, _, text in entries])
-                    shelf.meaning.add([identifier for identifier, _, _ in entries], vectors, [text_id for _, text_id, _ in entries])
+                _add(shelf.meaning, self.embedder, entries)
+                if self.second:
+                    _add(shelf.second, self.second, [entry for entry in entries if self.twice(entry[1])])
             done += len(batch)
             progress(done, len(changed))
 
@@ -285,10 +303,10 @@ class Library:
         """Both indexes of the texts held, in files that never saw another."""
         self.chunks.words.rewrite((chunk.id, chunk.text_id, chunk.text) for held in self._chunks.values() for chunk in held)
         self.statements.words.rewrite((identifier, text.id, passage) for text in self.texts.values() for identifier, passage in statement_passages(text))
-        for shelf in (self.chunks, self.statements):
-            aside = shelf.meaning.copied(self.texts.keys())
+        for meaning in self._meanings:
+            aside = meaning.copied(self.texts.keys())
             with self._gate.alone():
-                shelf.meaning.give_way_to(aside)
+                meaning.give_way_to(aside)
         if isinstance(self._chroma, Path):
             with self._gate.alone():
                 close(self._client)
@@ -322,8 +340,9 @@ class Library:
                 close(self._client)
                 self._open_shelves()
                 return
+            for meaning in self._meanings:
+                meaning.reopen()
             for shelf in (self.chunks, self.statements):
-                shelf.meaning.reopen()
                 shelf.words.reload()
 
     def _stamp(self) -> tuple[int, int] | None:
@@ -361,6 +380,13 @@ class Library:
     def _write_manifest(self, manifest: Manifest) -> None:
         _write(self._manifest_file, json.dumps(asdict(manifest), ensure_ascii=False, indent=0))
         self._seen = self._stamp()
+
+
+def _add(meaning: Meaning, embedder: Embedder, entries: Sequence[tuple[str, str, str]]) -> None:
+    """Adds entries, each an id, the id of its text and its wording, by the vectors that `embedder` makes of them."""
+    if entries:
+        vectors = embedder.passages([wording for _, _, wording in entries])
+        meaning.add([identifier for identifier, _, _ in entries], vectors, [text_id for _, text_id, _ in entries])
 
 
 def _batches(texts: Iterable[SourceText]) -> Iterator[list[SourceText]]:

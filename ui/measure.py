@@ -137,14 +137,12 @@ def eval_retrieval(
     """Rank the passages of a benchmark, in an index that is thrown away, or the statements of the question sets."""
     from tempfile import TemporaryDirectory
 
-    from assistant.build import build
     from assistant.errors import BadInput
-    from assistant.settings import load
     from evals import cases, report, retrieval
 
     figures: object
     with TemporaryDirectory() as data, bar("Indexing") as indexing, bar("Asking") as asking:
-        chain = opened().chain if beir is None else build(load().model_copy(update={"data": Path(data), "chroma": ""})).chain
+        chain = (opened() if beir is None else _of_benchmark(Path(data))).chain
         try:
             if beir and not ablate:
                 figures = plain = retrieval.retrieval(beir, chain, indexing=indexing, asking=asking)
@@ -233,17 +231,40 @@ def eval_ragas(
 
 
 @evaluate.command("fit")
-def eval_fit() -> None:
+def eval_fit(
+    own: Annotated[
+        Path | None, typer.Option("--own", help="Fit the ranking of documents of one's own instead, on a development benchmark in BEIR's layout.")
+    ] = None,
+) -> None:
     """Fit the weights of ranking and declining on the dev questions and the held pairs, and write them."""
+    from dataclasses import replace
+    from tempfile import TemporaryDirectory
+
     from assistant.evidence import load_weights
-    from evals import cases, fit, pairs
+    from evals import cases, fit, pairs, retrieval
     from index.embedder import DEFAULT
 
-    parts = opened()
-    sets = cases.load_all(sorted(cases.SETS.glob("*.jsonl")))
-    name = parts.settings.embedder
-    with bar("Asking") as progress:
-        fit.write(name, name == DEFAULT, fit.fit(_with_judge(parts.chain), sets, pairs.load(), load_weights(name), progress))
+    with TemporaryDirectory() as data, bar("Indexing") as indexing, bar("Asking") as progress:
+        parts = opened() if own is None else _of_benchmark(Path(data))
+        name = parts.settings.embedder
+        if own is None:
+            sets = cases.load_all(sorted(cases.SETS.glob("*.jsonl")))
+            weights = fit.fit(_with_judge(parts.chain), sets, pairs.load(), load_weights(name), progress)
+        else:
+            with _bad_input():
+                found = fit.fit_own(parts.chain, *retrieval.labelled(own, parts.chain, indexing), progress)
+            weights = replace(load_weights(name), statement_own=found.weights)
+        fit.write(name, name == DEFAULT, weights)
+    if own:
+        out.print(f"nDCG@5 on each half with the weights of the other: {found.halves[0]:.3f}, {found.halves[1]:.3f}.")
+
+
+def _of_benchmark(data: Path) -> Parts:
+    """The parts over an empty library in the folder `data`, for the passages of a benchmark."""
+    from assistant.build import build
+    from assistant.settings import load
+
+    return build(load().model_copy(update={"data": data, "chroma": ""}))
 
 
 def bench(

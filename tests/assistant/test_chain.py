@@ -94,7 +94,7 @@ def _holds(answer: Answer, library: Library) -> None:
 
 @pytest.mark.parametrize(("question", "language"), [(SCHEME, "en"), ("人工智能資助計劃資助甚麼？", "zh")])
 def test_every_sentence_of_an_answer_is_borne_out_by_what_it_cites(any_chain: Chain, library: Library, question: str, language: str) -> None:
-    events = list(any_chain.stream(Ask(question, k=5)))  # as many as a small model reads within a minute
+    events = list(any_chain.stream(Ask(question, k=4)))  # as many as a small model reads within a minute
     assert [event.name for event in events[:2]] == ["question", "evidence"]
     assert {event.name for event in events[2:-1]} <= {"token", "restart"}
     assert events[-1].name == "answer"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from assistant.evidence import load_weights
 from evals.ablate import STAGES
 from evals.cases import SETS
 from evals.cases import load as load_cases
-from evals.retrieval import ablation_of, ablation_of_cases, ranking, retrieval
-from index.embedder import Embedder
+from evals.fit import fit_own
+from evals.retrieval import ablation_of, ablation_of_cases, labelled, ranking, retrieval
+from index.embedder import MINILM, Embedder
 from index.judge import Judge
 from index.library import Library
 
@@ -63,6 +65,17 @@ def test_without_a_judge_its_stage_is_left_out(chain: Chain) -> None:
     table = ablation_of_cases(chain, cases)
     assert list(table) == [stage.name for stage in STAGES[:-1]]
     assert all(set(figures) == {"R@1", "R@5", "MRR"} for figures in table.values())
+
+
+def test_weights_for_own_documents_are_fitted_on_a_benchmark(tmp_path: Path, embedder: Embedder) -> None:
+    chain = Chain(Library(tmp_path / "data", embedder, second=Embedder(MINILM)), load_weights(embedder.name))
+    asks, grades = labelled(_beir(tmp_path / "beir"), chain)
+    assert [list(relevant) for relevant in grades] == [["otter"], ["a#1:b"]]
+    fitted = fit_own(chain, asks, grades)
+    assert fitted.weights["second_chunk"] > 0
+    assert fitted.halves == (1.0, 1.0)
+    chain.weights = replace(chain.weights, statement_own=fitted.weights)
+    assert ranking(chain, QUERIES[0])[0] == "otter"
 
 
 def test_a_library_in_use_is_refused(tmp_path: Path, chain: Chain) -> None:

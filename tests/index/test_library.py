@@ -101,6 +101,21 @@ def test_both_indexes_hold_every_chunk_and_statement(small: Library) -> None:
     assert small.chunks.meaning.count() == small.chunks.words.count() == pieces
 
 
+def test_english_documents_of_ones_own_are_encoded_twice_until_they_are_removed(tmp_path: Path, embedder: Embedder, few: Texts) -> None:
+    with closing(Library(tmp_path, embedder, second=embedder)) as library:
+        english = from_bytes(b"Zebras graze in the server hall. They wear stripes.", "zebras.txt")
+        library.add([english, from_bytes("斑馬在機房吃草。牠們有條紋。".encode(), "banma.txt")])
+        library.sync(few)
+        assert [identifier for identifier in library.texts if library.twice(identifier)] == [english.id]
+        for shelf, held in ((library.statements, [f"{english.id}:0", f"{english.id}:1"]), (library.chunks, [f"{english.id}#0"])):
+            (near,) = shelf.second.nearest(embedder.questions(["Zebras"]), 500)
+            assert sorted(identifier for identifier, _ in near) == held
+        library.remove(english.id)
+        library.sync(few)
+        assert [shelf.second.count() for shelf in (library.statements, library.chunks)] == [0, 0]
+        assert library.statements.meaning.count() == sum(len(text.statements) for text in library.texts.values())
+
+
 def test_a_changed_text_is_updated_in_both_indexes(folder: Path, embedder: Embedder, few: Texts) -> None:
     library = Library(folder, embedder)
     text = few[0]

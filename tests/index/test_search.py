@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from corpus.readers import from_bytes
+from corpus.text import SourceText
+from index.embedder import MINILM, Embedder
 from index.library import Library
 from index.search import Filters, Hit, View, Weights, embed, search
 
@@ -141,3 +146,31 @@ def test_each_statement_has_a_twin_in_the_other_language(library: Library) -> No
         assert library.texts[twin.rpartition(":")[0]].lang != text.lang
         assert set(library.statement(twin).marks) == set(library.statement(identifier).marks)
     assert library.twin("nowhere.en:0") is None
+
+
+@pytest.fixture(scope="module")
+def with_zebras(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, texts: tuple[SourceText, ...]) -> Iterator[Library]:
+    """A library with a document of one's own, which a second encoder knows too."""
+    with closing(Library(tmp_path_factory.mktemp("zebras"), embedder, second=Embedder(MINILM))) as held:
+        held.add([from_bytes(b"Zebras graze in the server hall. They wear stripes.", "zebras.txt")])
+        held.sync(texts[:2])
+        yield held
+
+
+def test_documents_of_ones_own_have_the_signals_of_the_second_encoder(with_zebras: Library) -> None:
+    hits = _search(with_zebras, [View("Where do zebras graze?")], lang="en", k=200)
+    assert hits[0].text.own
+    assert hits[0].signals["second_statement"] == hits[0].signals["second_chunk"] == 1.0
+    assert {hit.text.own for hit in hits if "second_chunk" in hit.signals} == {True}
+    assert all(hit.text.own or "second_statement" not in hit.signals for hit in hits)
+
+
+def test_what_the_second_encoder_finds_far_counts_for_nothing(with_zebras: Library) -> None:
+    own = [hit for hit in _search(with_zebras, [View("the price of computing power in the supercomputing centre")], lang="en", k=200) if hit.text.own]
+    assert own
+    assert all(hit.signals["second_statement"] == hit.signals["second_chunk"] == 0.0 for hit in own)
+
+
+def test_the_second_encoder_is_asked_neither_in_chinese_nor_where_own_documents_are_left_out(with_zebras: Library) -> None:
+    for options in ({"lang": "zh"}, {"lang": "en", "filters": Filters(own=False)}):
+        assert not any("second_chunk" in hit.signals for hit in _search(with_zebras, [View("斑馬 zebras")], k=200, **options))
