@@ -1,7 +1,6 @@
 """The library: the texts, their vectors and their words, kept in step.
 
-Users' own documents in English are found by the vectors of a second encoder too, where there is one: on passages about anything the two together
-find far more than either (`docs/evaluation.md`).
+English documents of a user's own are found by the vectors of a second encoder too: on passages about anything the two find more than either.
 
 A manifest in the folder records which text, by its hash, both indexes hold. A text is struck from the manifest before
 its entries are touched and written back after, so that whatever is interrupted is simply done again by the next `sync`.
@@ -88,7 +87,7 @@ class Shelf:
 class Library:
     """The source texts in memory and their index in `folder`; with `chroma` the vectors are on the Chroma server there.
 
-    `second` is the encoder that English documents of a user's own are encoded by too; one that the installation always makes the same with `embedder`.
+    `second` also encodes a user's own documents in English; it is the same for an `embedder`, which alone is kept with the index.
     `version` names what is held: the same texts and embedder give the same one. Several processes may share a folder: one changes it at a
     time, and `reading` takes up what another one changed.
     """
