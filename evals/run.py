@@ -87,7 +87,7 @@ def _with_documents(chain: Chain, documents: Sequence[str], opened: ExitStack) -
         raise HkaiError(f"A document of the case cannot be read: {error}.") from error
     folder = Path(opened.enter_context(TemporaryDirectory()))
     shutil.copytree(chain.library.folder, folder / "library", ignore=shutil.ignore_patterns("models", "documents", "*.lock", "conversations.db*"))
-    library = opened.enter_context(closing(Library(folder / "library", chain.library.embedder)))
+    library = opened.enter_context(closing(Library(folder / "library", chain.library.embedder, second=chain.library.second)))
     library.add(read)
     library.sync([text for text in chain.library.texts.values() if not text.own])
     over = copy.copy(chain)

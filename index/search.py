@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from corpus.text import Lang, SourceText, Statement
 from index.chunks import Chunk, statement_id, statement_place
@@ -57,6 +58,20 @@ class Filters:
             and (not self.since or statement.as_of >= self.since)
             and (not self.until or (statement.as_of[: len(self.until)] <= self.until and bool(statement.as_of)))
         )
+
+
+class _Listed(NamedTuple):
+    """What the indexes of a shelf find, by id: normalised scores by meaning, by words and by the second encoder's meaning, and cosines as they are."""
+
+    meaning: dict[str, float]
+    words: dict[str, float]
+    second: dict[str, float]
+    cosines: dict[str, float]
+
+    @property
+    def entries(self) -> list[str]:
+        """The ids found."""
+        return [*self.meaning, *self.words, *self.second]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +133,20 @@ def search(
     twice = [] if lang == "zh" else [identifier for identifier in (library.texts if allowed is None else allowed) if library.twice(identifier)]
     again = embed(library.second, views) if library.second and twice else None
 
-    def gather(shelf: Shelf, k: int) -> tuple[dict[str, float], dict[str, float], dict[str, float], dict[str, float]]:
-        near = shelf.meaning.nearest(vectors, k, allowed)
+    def gather(shelf: Shelf, k: int) -> _Listed:
+        near = [dict(row) for row in shelf.meaning.nearest(vectors, k, allowed)]
         second = [] if again is None else shelf.second.nearest(again, k, None if allowed is None else twice)
-        cosines = _best((dict(row) for row in near), lambda row: row, meant)
-        return (
-            _best((dict(row) for row in near), _between, meant),
+        return _Listed(
+            _best(near, _between, meant),
             _best((dict(shelf.words.best(view.text, k, allowed)) for view in views), _by_highest, views),
-            _if_alike(second, meant if second else ()),
-            cosines,
+            _if_alike([dict(row) for row in second], meant) if second else {},
+            _best(near, lambda row: row, meant),
         )
 
-    statement_meaning, statement_words, statement_second, cosines = gather(library.statements, max(STATEMENTS, 2 * k // 3))
-    chunk_meaning, chunk_words, chunk_second, _ = gather(library.chunks, max(CHUNKS, k // 4))
+    of_statements, of_chunks = gather(library.statements, max(STATEMENTS, 2 * k // 3)), gather(library.chunks, max(CHUNKS, k // 4))
     named = set(names)
     hits = []
-    for chunk in _chunks(library, [*statement_meaning, *statement_words, *statement_second], [*chunk_meaning, *chunk_words, *chunk_second]):
+    for chunk in _chunks(library, of_statements.entries, of_chunks.entries):
         text = library.texts[chunk.text_id]
         encoded_twice = again is not None and library.twice(text.id)
         for number in range(chunk.first, chunk.last):
@@ -142,15 +155,15 @@ def search(
                 continue
             identifier = statement_id(text.id, number)
             signals = {
-                "meaning_statement": statement_meaning.get(identifier, 0.0),
-                "words_statement": statement_words.get(identifier, 0.0),
-                "meaning_chunk": chunk_meaning.get(chunk.id, 0.0),
-                "words_chunk": chunk_words.get(chunk.id, 0.0),
+                "meaning_statement": of_statements.meaning.get(identifier, 0.0),
+                "words_statement": of_statements.words.get(identifier, 0.0),
+                "meaning_chunk": of_chunks.meaning.get(chunk.id, 0.0),
+                "words_chunk": of_chunks.words.get(chunk.id, 0.0),
                 "name": float(text.id in named),
             }
             if encoded_twice:
-                signals |= {"second_statement": statement_second.get(identifier, 0.0), "second_chunk": chunk_second.get(chunk.id, 0.0)}
-            signals["cosine"] = cosines.get(identifier, 0.0)
+                signals |= {"second_statement": of_statements.second.get(identifier, 0.0), "second_chunk": of_chunks.second.get(chunk.id, 0.0)}
+            signals["cosine"] = of_statements.cosines.get(identifier, 0.0)
             signals["other_language"] = float(bool(lang) and text.lang != lang and not text.own)
             hits.append(Hit(text, chunk, statement, number, 0.0, signals))
     if lang:
@@ -213,13 +226,12 @@ def _between(row: dict[str, float], lowest: float = 1.0) -> dict[str, float]:
     return {identifier: (score - low) / ((high - low) or 1.0) for identifier, score in row.items()}
 
 
-def _if_alike(rows: Sequence[Sequence[tuple[str, float]]], views: Sequence[View]) -> dict[str, float]:
+def _if_alike(rows: Sequence[dict[str, float]], views: Sequence[View]) -> dict[str, float]:
     """The best over the views of what the second encoder finds, 0 to 1."""
     low, high = ALIKE
-    nearest = max((cosine for row in rows for _, cosine in row), default=0.0)
+    nearest = max((cosine for row in rows for cosine in row.values()), default=0.0)
     alike = min(1.0, max(0.0, (nearest - low) / (high - low)))
-    scores = _best((dict(row) for row in rows), lambda row: _between(row, low), views)
-    return {identifier: score * alike for identifier, score in scores.items()}
+    return {identifier: score * alike for identifier, score in _best(rows, lambda row: _between(row, low), views).items()}
 
 
 def _by_highest(row: dict[str, float]) -> dict[str, float]:
