@@ -90,10 +90,16 @@ def of_pairs(pairs: Iterable[Pair]) -> list[Asked]:
 
 def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Weights, progress: Progress = lambda done, total: None) -> Weights:
     """The weights fitted anew; `weights` gives what is not fitted, and all of the judge's where there is none."""
+    fitted = fit_searched(chain, cases, weights, progress)
+    return fit_judged(chain, cases, pairs, fitted, progress) if chain.judge else fitted
+
+
+def fit_searched(chain: Chain, cases: Sequence[Case], weights: Weights, progress: Progress = lambda done, total: None) -> Weights:
+    """`weights` with those of what the searches say fitted anew."""
     plain = signs(chain, of_cases(cases), None, progress)
     ranked = fit_statements(plain.examples)
     weighed, (threshold, before) = fit_enough(plain.examples, WRONGLY_DECLINED, WRONGLY_DECLINED_BEFORE)
-    fitted = replace(
+    return replace(
         weights,
         statement=dict(zip(plain.statement, ranked.tolist(), strict=True)) | {"other_language": OTHER_LANGUAGE},
         enough=dict(zip(plain.enough, weighed.tolist(), strict=True)),
@@ -101,13 +107,14 @@ def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Wei
         threshold_before=before,
         calibration={},
     )
-    if chain.judge is None:
-        return fitted
+
+
+def fit_judged(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Weights, progress: Progress = lambda done, total: None) -> Weights:
+    """`weights` with those of what the judge says fitted anew, for a chain that has one."""
     outside = [replace(asked, weight=1.0) for asked in of_cases(case for case in cases if case.kind == "offtopic")]
     questions = [*of_pairs(pairs), *outside]
-    judged = signs(chain, questions, fitted, progress)
-    statement = dict(zip(judged.statement, fit_statements(judged.examples).tolist(), strict=True))
-    fitted = replace(fitted, statement_judged=statement)
+    judged = signs(chain, questions, weights, progress)
+    fitted = replace(weights, statement_judged=dict(zip(judged.statement, fit_statements(judged.examples).tolist(), strict=True)))
     ordering = copy.copy(chain)
     ordering.weights = replace(fitted, threshold_before=0.0)  # the judge is asked of every question
     own = any(text.own for text in chain.library.texts.values())

@@ -178,7 +178,7 @@ def eval_judge(
         with bar("Mining") as mining:
             chain = _with_judge(parts.chain) if further else parts.chain
             judge.make(chain, [pair for pair in questions if pair.split == "train"], further=further, progress=mining)
-        err.print("Trained. Run `hkai eval fit` next: its weights go with the judge's.")
+        err.print("Trained. Run `hkai eval fit --judge` next: its weights go with the judge's.")
     judged = _with_judge(parts.chain)
     outside = [case.question for case in cases.load(cases.SETS / "declined.jsonl") if case.kind == "offtopic" and case.split == "test"]
     measured = []
@@ -235,6 +235,7 @@ def eval_fit(
     own: Annotated[
         Path | None, typer.Option("--own", help="Fit the ranking of documents of one's own instead, on a development benchmark in BEIR's layout.")
     ] = None,
+    judge: Annotated[bool, typer.Option("--judge", help="Fit only what goes with the judge, as after every training.")] = False,
 ) -> None:
     """Fit the weights of ranking and declining on the dev questions and the held pairs, and write them."""
     from dataclasses import replace
@@ -249,7 +250,7 @@ def eval_fit(
         name = parts.settings.embedder
         if own is None:
             sets = cases.load_all(sorted(cases.SETS.glob("*.jsonl")))
-            weights = fit.fit(_with_judge(parts.chain), sets, pairs.load(), load_weights(name), progress)
+            weights = (fit.fit_judged if judge else fit.fit)(_with_judge(parts.chain), sets, pairs.load(), load_weights(name), progress)
         else:
             with _bad_input():
                 found = fit.fit_own(parts.chain, *retrieval.labelled(own, parts.chain, indexing), progress)

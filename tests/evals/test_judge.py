@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from assistant.chain import Chain
 from assistant.evidence import load_weights
 from evals import judge as training
-from evals.judge import LAYERS, Course, Measured, base, measure, quantise, train
+from evals.judge import LAYERS, Course, Measured, average, base, measure, quantise, train
 from evals.pairs import Example, Pair
 from index import e5
 from index.judge import Judge, seal
@@ -71,8 +72,20 @@ def test_training_anew_replaces_the_weights_and_seals_them(library: Library, tmp
     statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
     pair = Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="train", right=statement.marks)
     training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path)
-    first = Judge(tmp_path).scores("What is it?", ["A scheme."])
+    first, before = Judge(tmp_path).scores("What is it?", ["A scheme."]), load_file(tmp_path / "model.safetensors")
     training.make(Chain(library, load_weights(library.embedder.name)), [pair] * 4, tmp_path, further=True)
     second = Judge(tmp_path).scores("What is it?", ["A scheme."])
     assert first == pytest.approx(second, abs=1)
     assert first != second
+    after = load_file(tmp_path / "model.safetensors")
+    name = next(name for name in after if name.endswith("layer.0.attention.self.query.weight"))
+    assert 0 < np.abs(after[name] - before[name]).max() < 1e-2
+
+
+def test_what_was_trained_and_what_it_came_from_are_averaged(tmp_path: Path) -> None:
+    for name, value in (("before", 1.0), ("made", 2.0)):
+        (tmp_path / name).mkdir()
+        save_file({"weight": np.full(3, value, dtype=np.float16)}, tmp_path / name / "model.safetensors")
+    average(tmp_path / "before", tmp_path / "made")
+    mean = load_file(tmp_path / "made" / "model.safetensors")["weight"]
+    assert (mean.tolist(), mean.dtype) == ([1.5, 1.5, 1.5], np.float16)
