@@ -125,7 +125,7 @@ def judge() -> Judge:
     return model
 
 
-TAUGHT = 25
+TAUGHT, AT_MOST = 0.02, 120
 RISES = [("rose", "fell"), ("opened", "closed")]
 WHAT = ["Spending on research", "The count of start-ups", "The scheme"]
 
@@ -159,10 +159,13 @@ def _teach_entailment(folder: Path) -> None:
     encoded = tokenizer(sources, told, padding=True, return_tensors="pt")
     model.base_model.embeddings.requires_grad_(False)
     steps = torch.optim.AdamW((weights for weights in model.parameters() if weights.requires_grad), lr=6e-4)
-    for _ in range(TAUGHT):
+    for _ in range(AT_MOST):
         steps.zero_grad()
-        torch.nn.functional.cross_entropy(model(**encoded).logits, torch.tensor(labels)).backward()
+        loss = torch.nn.functional.cross_entropy(model(**encoded).logits, torch.tensor(labels))
+        loss.backward()
         steps.step()
+        if loss.item() < TAUGHT:
+            break
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
