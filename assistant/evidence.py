@@ -71,7 +71,9 @@ def rank(question: Question, hits: Sequence[Hit], library: Library, weights: Wei
     """
     rarity = {token: library.rarity(token) for token in tokens(question.standalone)}
     scored = [
-        replace(hit, score=_weighted(statement_signs(question, hit, rarity), weights.statement_own if "second_chunk" in hit.signals else weights.statement))
+        replace(
+            hit, score=_weighted(statement_signs(question, hit, rarity), (weights.statement_own if "second_chunk" in hit.signals else {}) or weights.statement)
+        )
         for hit in hits[:POOL]
     ]
     scored.sort(key=lambda hit: (-hit.score, hit.id))

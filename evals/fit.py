@@ -28,7 +28,7 @@ from assistant.records import Turn
 from evals.cases import Case
 from evals.metrics import ndcg_at_k
 from evals.pairs import Pair
-from index.search import Filters, embed
+from index.search import Filters, Hit, embed
 from index.words import tokens
 
 NEAR_MISS_WEIGHT = 0.15
@@ -117,11 +117,11 @@ def fit_judged(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weigh
     fitted = replace(weights, statement_judged=dict(zip(judged.statement, fit_statements(judged.examples).tolist(), strict=True)))
     ordering = copy.copy(chain)
     ordering.weights = replace(fitted, threshold_before=0.0)  # the judge is asked of every question
-    own = any(text.own for text in chain.library.texts.values())
+    filters = _corpus_alone(chain)
     whole = []
     for done, (asked, example) in enumerate(zip(questions, judged.examples, strict=True)):
         progress(done, len(questions))
-        found = ordering.find(Ask(asked.question, asked.turns, filters=Filters(own=False) if own else Filters())).decided.signs
+        found = ordering.find(Ask(asked.question, asked.turns, filters=filters)).decided.signs
         whole.append(replace(example, enough=np.array(list(found.values()))))
     whole = as_asked(whole, sum(not case.answerable for case in cases if case.split == "dev") / sum(case.split == "dev" for case in cases))
     weighed, (threshold,) = fit_enough(whole, WRONGLY_DECLINED_JUDGED)
@@ -146,32 +146,38 @@ class OwnFit:
 def fit_own(chain: Chain, asks: Sequence[Ask], grades: Sequence[Mapping[str, float]], progress: Progress = lambda done, total: None) -> OwnFit:
     """The weights that put the relevant passages of a benchmark (`evals.retrieval.labelled`) first: every second question is the one half.
 
-    They are scaled so that what is found best scores as much as by the weights of other statements, with which it may be found together.
+    They are scaled so that what is found best scores as much as by the weights of other statements, with which it may be found together. Raises
+    `ValueError` where there is no second encoder to weigh.
     """
-    lists, texts, names = [], [], []
-    for done, (ask, relevant) in enumerate(zip(asks, grades, strict=True)):
+    if chain.library.second is None:
+        raise ValueError(f"{chain.library.embedder.name} has no second encoder beside it, for which these weights are")
+    found: list[tuple[list[Hit], list[Mapping[str, float]]]] = []
+    for done, ask in enumerate(asks):
         progress(done, len(asks))
         question = chain.understand(ask)
         hits = chain.search(question, embed(chain.library.embedder, question.views), k=ask.k)
         rarity = {token: chain.library.rarity(token) for token in tokens(question.standalone)}
-        rows = [statement_signs(question, hit, rarity) for hit in hits]
-        names = list(rows[0])
-        right = np.array([hit.text.id in relevant for hit in hits])
-        lists.append(Example(np.array([[row[name] for name in names] for row in rows]), right, np.array([]), True, 1.0))
-        texts.append([hit.text.id for hit in hits])
+        found.append((hits, [statement_signs(question, hit, rarity) for hit in hits]))
     progress(len(asks), len(asks))
+    names = list(dict.fromkeys(name for _, rows in found for row in rows for name in row))
+    lists = [
+        Example(
+            np.array([[row.get(name, 0.0) for name in names] for row in rows]), np.array([hit.text.id in relevant for hit in hits]), np.array([]), True, 1.0
+        )
+        for (hits, rows), relevant in zip(found, grades, strict=True)
+    ]
 
-    def figure(fitted: Array, at: int) -> float:
-        best = sorted(zip((lists[at].statements @ fitted).tolist(), texts[at], strict=True), reverse=True)
+    def figure(weights: Array, at: int) -> float:
+        best = sorted(zip((lists[at].statements @ weights).tolist(), (hit.text.id for hit in found[at][0]), strict=True), reverse=True)
         return ndcg_at_k(list(dict.fromkeys(text for _, text in best)), grades[at], 5)
 
-    def fitted(chosen: Sequence[Example]) -> Array:
-        return fit_statements(chosen, PENALTY_OWN)
+    def of_half(half: int) -> float:
+        weights = fit_statements(lists[1 - half :: 2], PENALTY_OWN)
+        return float(np.mean([figure(weights, at) for at in range(half, len(lists), 2)]))
 
-    halves = [float(np.mean([figure(fitted(lists[1 - half :: 2]), at) for at in range(half, len(lists), 2)])) for half in (0, 1)]
-    whole, others = fitted(lists), np.array([chain.weights.statement.get(name, 0.0) for name in names])
+    whole, others = fit_statements(lists, PENALTY_OWN), np.array([chain.weights.statement.get(name, 0.0) for name in names])
     best = [float(np.sum([(example.statements @ weights).max() for example in lists])) for weights in (others, whole)]
-    return OwnFit(dict(zip(names, (whole * best[0] / best[1]).tolist(), strict=True)), (halves[0], halves[1]))
+    return OwnFit(dict(zip(names, (whole * best[0] / best[1]).tolist(), strict=True)), (of_half(0), of_half(1)))
 
 
 def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, progress: Progress = lambda done, total: None) -> Signs:
@@ -179,11 +185,12 @@ def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, pro
     examples: list[Example] = []
     statement: tuple[str, ...] = ()
     enough: tuple[str, ...] = ()
+    filters = _corpus_alone(chain)
     for done, asked in enumerate(questions):
         progress(done, len(questions))
         question = chain.understand(Ask(asked.question, asked.turns))
         vectors = embed(chain.library.embedder, question.views)
-        hits = chain.search(question, vectors)
+        hits = chain.search(question, vectors, filters=filters)
         whole: Mapping[str, float] = {}
         if weights is None or chain.judge is None:
             whole = enough_signs(question, hits, chain.library, vectors, chain.elsewhere)
@@ -206,6 +213,11 @@ def signs(chain: Chain, questions: Sequence[Asked], weights: Weights | None, pro
         )
     progress(len(questions), len(questions))
     return Signs(tuple(examples), statement, enough)
+
+
+def _corpus_alone(chain: Chain) -> Filters:
+    """Documents of one's own are left out, where there are any."""
+    return Filters(own=False) if any(text.own for text in chain.library.texts.values()) else Filters()
 
 
 def fit_statements(found: Sequence[Example], penalty: float = PENALTY) -> Array:

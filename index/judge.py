@@ -184,8 +184,7 @@ class _Encoder:
             self._tokenizer.no_padding()
             self._pool = ThreadPoolExecutor(_cores(), thread_name_prefix="judge")
             self.scores([("Is it whole?", "It is.")])
-        # For a file that is not theirs tokenizers raises Exception itself, and ONNX Runtime classes with no other base: there is none narrower.
-        except Exception as error:
+        except Exception as error:  # for a file that is not theirs tokenizers raises Exception itself, ONNX Runtime classes with no other base
             raise JudgeError(f"{folder} cannot be loaded as a judge ({_said(error)}). {_REMEDY}") from error
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:

@@ -160,7 +160,7 @@ def eval_retrieval(
 
 @evaluate.command("judge")
 def eval_judge(
-    train: Annotated[bool, typer.Option("--train", help="Train it anew from evals/pairs first, and write its weights (over an hour on 2 cores).")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Train it anew from evals/pairs first, and write its weights (an hour on 2 cores).")] = False,
     further: Annotated[bool, typer.Option("--further", help="Train the present weights further first, and write them (an hour on 2 cores).")] = False,
 ) -> None:
     """Measure the judge on questions about facts it was not trained on, beside the same without it."""
@@ -241,10 +241,13 @@ def eval_fit(
     from dataclasses import replace
     from tempfile import TemporaryDirectory
 
+    from assistant.errors import BadInput
     from assistant.evidence import load_weights
     from evals import cases, fit, pairs, retrieval
     from index.embedder import DEFAULT
 
+    if own and judge:
+        raise BadInput("--own and --judge were both given.", "Give one: each fits weights of its own.")
     with TemporaryDirectory() as data, bar("Indexing") as indexing, bar("Asking") as progress:
         parts = opened() if own is None else _of_benchmark(Path(data))
         name = parts.settings.embedder

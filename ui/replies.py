@@ -91,7 +91,7 @@ class RequestIds:
 
 
 class HeadWithBody:
-    """ASGI middleware: the head of a reply goes out with the first of its body, in one turn of the event loop and so in one packet.
+    """ASGI middleware: the head of a reply goes out with the first of its body, in one turn of the event loop, which uvloop writes at once.
 
     A server killed between the two would have said a status that no proxy can take back; as it is, another server is asked in its place.
     """

@@ -64,6 +64,16 @@ def test_ranking_is_the_weighted_sum_of_the_signs(library: Library) -> None:
         assert hit.score == pytest.approx(2 * signs["said"] + signs["figure"])
 
 
+def test_what_the_second_encoder_knows_has_weights_of_its_own_where_there_are_any(library: Library) -> None:
+    question = _question("What does the AI Subsidy Scheme pay for?", library)
+    hits = _hits(library, question)
+    twice = [replace(hit, signals=hit.signals | {"second_statement": 1.0, "second_chunk": 1.0}) for hit in hits]
+    weights = load_weights(DEFAULT)
+    plain = [hit.score for hit in rank(question, hits, library, weights)]
+    assert [hit.score for hit in rank(question, twice, library, replace(weights, statement_own={}))] == plain
+    assert {hit.score for hit in rank(question, twice, library, replace(weights, statement_own={"second_chunk": 5.0}))} == {5.0}
+
+
 def test_of_texts_that_tell_the_same_the_one_that_fits_best_is_kept(library: Library) -> None:
     question = _question("Cyberport unicorns 獨角獸", library)
     hits = _hits(library, question, 60)

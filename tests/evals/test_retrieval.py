@@ -78,6 +78,11 @@ def test_weights_for_own_documents_are_fitted_on_a_benchmark(tmp_path: Path, emb
     assert ranking(chain, QUERIES[0])[0] == "otter"
 
 
+def test_without_a_second_encoder_there_is_nothing_to_fit(tmp_path: Path, embedder: Embedder) -> None:
+    with pytest.raises(ValueError, match="second encoder"):
+        fit_own(_chain(tmp_path / "data", embedder), [], [])
+
+
 def test_a_library_in_use_is_refused(tmp_path: Path, chain: Chain) -> None:
     with pytest.raises(ValueError, match="not empty"):
         retrieval(_beir(tmp_path / "beir"), chain)
