@@ -51,12 +51,14 @@ log = logging.getLogger(__name__)
 MAX_QUESTION = 4_000
 # By how much, in log odds over 10, the judge must prefer another reading of a message to the first.
 SURER = 0.1
+# From this confidence on, a model that finds no answer in the statements is not believed.
+SURE = 0.95
 # A part of a question is called unknown when its confidence is below this share of the least that a whole one needs.
 UNKNOWN = 0.5
 
 DROPPED = {
-    "en": "A sentence that its sources did not bear out was left out.",
-    "zh": "有句子未獲其引用的資料證實，已略去。",
+    "en": "A sentence that its sources did not bear out was left out, or replaced by what they say.",
+    "zh": "有句子未獲其引用的資料證實，已略去或換上資料原句。",
 }
 FELL_BACK = {
     "en": "The language model did not answer ({reason}), so the answer is quoted from the sources.",
@@ -314,14 +316,19 @@ class Chain:
         if self.writer and ask.mode != "quotes":
             written, trouble = yield from self._write_with_model(self.writer, found, ask.turns)
             clock.lap("write")
-            if declines(written):
+            if declines(written) and found.decided.confidence < SURE:
                 yield Event("restart")
                 text = quotes.not_found(question, found.evidence)
                 yield Event("token", text)
                 yield Event("answer", self._declined(found, text, clock, mode="model", model=self.writer.name))
                 return
-            draft = quotes.say_earlier(question, Draft(tuple(sentences(written)), "model", self.writer.name), found.evidence)
-            verified = self._verify(draft, found)
+            said = tuple(sentence for sentence in sentences(written) if not declines(sentence.text))
+            draft = Draft(said, "model", self.writer.name)
+            verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)
+            missing = quotes.left_out(question, verified.cited, found.evidence) if verified.cited else []
+            if missing:
+                draft = quotes.begin_with(missing, draft)
+                verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)
             if not verified.cited:
                 if written:
                     yield Event("restart")
@@ -360,7 +367,7 @@ class Chain:
         """Streams what the model writes; returns it, and why it failed if it did (what it had written is then void)."""
         pieces: list[str] = []
         try:
-            for piece in writer.write(found.question, found.evidence, turns):
+            for piece in writer.write(found.question, quotes.choose(found.question, found.evidence), turns):
                 pieces.append(piece)
                 yield Event("token", piece)
         except ModelError as error:
@@ -371,7 +378,8 @@ class Chain:
         return "".join(pieces), ""
 
     def _verify(self, draft: Draft, found: Found) -> Verified:
-        return verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning, self.entailment)
+        asked = f"{found.question.asked} {found.question.standalone}"
+        return verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning, self.entailment, asked)
 
     def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:
         question = found.question

@@ -163,10 +163,13 @@ def outdated(cited: Sequence[Evidence], today: date) -> Evidence | None:
     return newest if newest and _until(newest.statement.as_of) < today.replace(year=today.year - 1, day=min(today.day, 28)).isoformat() else None
 
 
-def older(cited: Sequence[Evidence]) -> frozenset[int]:
-    """The numbers of those of the statements whose figure another of the same series, as of a later day, has overtaken."""
-    dated = [(item, _until(item.statement.as_of)) for item in cited]
-    return frozenset(one.number for one, until in dated for other in cited if until < other.statement.as_of and _alike(one.statement, other.statement))
+def overtaken(question: Question, items: Sequence[Evidence]) -> frozenset[int]:
+    """The numbers of those of the statements whose figure another of the same series, as of a later day, has overtaken; none where their time is asked
+    for or their order tells it."""
+    if question.kind == "timeline" or not any_time(question):
+        return frozenset()
+    dated = [(item, _until(item.statement.as_of)) for item in items]
+    return frozenset(one.number for one, until in dated for other in items if until < other.statement.as_of and _alike(one.statement, other.statement))
 
 
 def _alike(one: Statement, other: Statement) -> bool:

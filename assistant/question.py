@@ -17,7 +17,7 @@ from assistant import cues
 from assistant.manners import manner
 from assistant.records import Kind, Period, Question, Side, Turn
 from corpus.markdown import topic_id
-from corpus.text import Lang, SourceText
+from corpus.text import HAN, Lang, SourceText
 from index.search import View
 from index.words import fold, tokens
 
@@ -27,7 +27,6 @@ MAX_TURNS, MAX_CHARACTERS, MAX_PARTS, MAX_SIDES, MAX_THINGS = 12, 12_000, 3, 3, 
 # The most characters between two names that a word of comparison joins.
 NEAR = 60
 
-_HAN = re.compile(r"[\u3400-\u9fff]")
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0590-\u05ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff]")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/–](?:19|20)?\d\d)?(?!\d)")
 _WHEN = re.compile(
@@ -115,7 +114,7 @@ def language(text: str) -> tuple[Lang, bool]:
         return "zh" if cues.IN_CHINESE.search(text) else "en", False
     if _OTHER_SCRIPT.search(text):
         return "en", True
-    if _HAN.search(text):
+    if HAN.search(text):
         return "zh", False
     letters = re.sub(r"[^A-Za-zÀ-ÿ ]", " ", text)
     if len(letters.split()) < 4 or cues.ENGLISH.search(letters):
@@ -392,7 +391,7 @@ def _recalled(what: str, state: _State, names: Names) -> _State | None:
     alike = [sum(any(_akin(word, other) for other in others) for word in words) for others in said]
     if any(alike):
         return max(zip(alike, range(len(alike)), state.before, strict=True))[2]
-    brief = len(words) <= 2 or (len(cues.OF_JUST_NOW.sub("", what)) <= 6 and bool(_HAN.search(what)))
+    brief = len(words) <= 2 or (len(cues.OF_JUST_NOW.sub("", what)) <= 6 and bool(HAN.search(what)))
     return state.before[0] if brief else None
 
 
@@ -408,7 +407,7 @@ def _again(question: str, state: _State, names: Names) -> str:
 
 def _without_function_words(text: str) -> str:
     """Chinese without the words that every question has: cut into pairs of characters, they would count as several that no text holds."""
-    return cues.FUNCTION_WORDS.sub(" ", cues.ASKS.sub(" ", text)) if _HAN.search(text) else text
+    return cues.FUNCTION_WORDS.sub(" ", cues.ASKS.sub(" ", text)) if HAN.search(text) else text
 
 
 def _parts(text: str, names: Names, known: Callable[[str], bool]) -> tuple[str, ...]:
@@ -481,7 +480,7 @@ def _referring(asked: str, pronoun: re.Match[str], state: _State, names: Names) 
 
 def _in_language(name: Name, lang: Lang, names: Names) -> str:
     """The name as it was written, or the title of what it names where it was written in Chinese and the question is English."""
-    return names.title(name.topics[0], lang) if lang == "en" and _HAN.search(name.written) and len(name.topics) == 1 else name.written
+    return names.title(name.topics[0], lang) if lang == "en" and HAN.search(name.written) and len(name.topics) == 1 else name.written
 
 
 def _corrected(rest: str, state: _State, names: Names) -> str:
@@ -514,7 +513,7 @@ def _exchange(question: str, rest: str, own: Sequence[Name], names: Names) -> st
     new = own[0].written if own else named["name"] if named else rest
     old = names.find(question) if len(fold(question)) == len(question) else []
     if not old:
-        acronym = _ACRONYM.search(question) or (_LATIN.search(question) if _HAN.search(question) else None)
+        acronym = _ACRONYM.search(question) or (_LATIN.search(question) if HAN.search(question) else None)
         return question[: acronym.start()] + new + question[acronym.end() :] if acronym else _adding(question, rest)
     for name in reversed(old):
         if set(name.topics) & set(old[0].topics):
@@ -526,7 +525,7 @@ def _adding(question: str, rest: str) -> str:
     """`question` with what is said of it put before its question mark; behind it what asks by itself."""
     if rest.endswith(("?", "？")):
         return f"{question} {rest}"
-    comma, mark = ("，", "？") if _HAN.search(question) else (", ", "?")
+    comma, mark = ("，", "？") if HAN.search(question) else (", ", "?")
     return f"{question.rstrip(' ?？')}{comma}{rest}{mark}"
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from corpus.figures import Figure, figures
 from corpus.markdown import TEXTS, Fault, Reading, paths, read, topic_id
+from corpus.text import HAN
 
 EXCLUSIONS = Path(__file__).parent / "exclusions.toml"
 
@@ -35,7 +36,6 @@ _PRONOUN = re.compile(r"(?:It|Its|They|Their|This|These|That|Those|He|She|His|He
 _LINKS = re.compile(r"^(?:See also|另見)[:：]")
 _TWO_SENTENCES = re.compile(r"[a-z)%][.!?] [A-Z]|[。！？](?=.)(?![」』）)])")
 _WORD = re.compile(r"[A-Za-z0-9$%&'’.,-]*[A-Za-z0-9%]")
-_HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 def words(text: str) -> list[str]:
@@ -45,7 +45,7 @@ def words(text: str) -> list[str]:
 
 def characters(text: str) -> int:
     """The length of Chinese text: Chinese characters, and one for each run of Latin letters or digits."""
-    return len(_HAN.findall(text)) + len(_WORD.findall(text))
+    return len(HAN.findall(text)) + len(_WORD.findall(text))
 
 
 def check(readings: Sequence[Reading], names: Sequence[Path]) -> list[Fault]:

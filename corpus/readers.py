@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from sentencex import segment
-
-from corpus.text import OWN, Lang, Source, SourceText, Statement
+from corpus.text import HAN, OWN, Lang, Source, SourceText, Statement, split
 
 if TYPE_CHECKING:
     import httpx
@@ -38,7 +36,6 @@ LONGEST_FETCH = 120
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/32")
 
-_HAN = re.compile(r"[\u3400-\u9fff]")
 _HEADING = re.compile(r"^#{1,6} ")
 _TITLE = re.compile(r"(?![-*•|>#\d])[^\n.。!?！？；;]{2,80}$")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -286,7 +283,7 @@ def _clean(markdown: str) -> str:
 def _sentences(block: str) -> Iterator[tuple[int, str]]:
     """Offset and text of each sentence that says anything; what never ends is cut at spaces."""
     at = 0
-    for part in segment("zh" if _HAN.search(block) else "en", block):
+    for part in split(block):
         start = block.index(part, at)
         at = start + len(part)
         while part.strip():
@@ -304,4 +301,4 @@ def _sentences(block: str) -> Iterator[tuple[int, str]]:
 
 def _language(text: str) -> Lang:
     sample = text[:20_000]
-    return "zh" if len(_HAN.findall(sample)) > 0.2 * len(re.sub(r"\s", "", sample)) else "en"
+    return "zh" if len(HAN.findall(sample)) > 0.2 * len(re.sub(r"\s", "", sample)) else "en"

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+from sentencex import segment
 
 Lang = Literal["en", "zh"]
 Kind = Literal["official", "established", "copy", "own"]
 # How the ids of documents of a user's own begin.
 OWN = "own-"
+
+HAN = re.compile(r"[\u3400-\u9fff]")
+# Abbreviations that a number follows, beyond those that sentencex knows.
+_BEFORE_NUMBER = re.compile(r"\b(?:approx|ca|caps?|ch|cl|paras?|pp|regs?|sched|sects?|vols?)\. ?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +74,14 @@ class SourceText:
         """Hash of everything that a search or an answer can show: a text with the same hash is the same text."""
         parts = (self.id, self.lang, self.title, self.topic, self.updated, self.text)
         return hashlib.sha256(repr((parts, self.aliases, self.statements)).encode()).hexdigest()
+
+
+def split(text: str) -> list[str]:
+    """The sentences of a text in either language, each with the white space that follows it."""
+    parts: list[str] = []
+    for part in segment("zh" if HAN.search(text) else "en", text):
+        if parts and part[:1].isdigit() and _BEFORE_NUMBER.search(parts[-1]):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return parts

@@ -15,6 +15,7 @@ from typing import Literal
 from assistant.chain import FELL_BACK, UNSUPPORTED, Ask, Chain
 from assistant.errors import HkaiError, ModelError
 from assistant.records import Answer, Citation
+from assistant.verify import INSTEAD
 from corpus.readers import Unreadable, from_file
 from evals.cases import NEVER_ANSWERABLE, Case
 from evals.metrics import citation_precision, citation_recall, correct, faithfulness, holds, missing
@@ -33,7 +34,7 @@ class Result:
     are the required groups that the answer does not hold, `rank` is that of the first right statement in the evidence (0: none of
     them is). `cited` are the labels of each citation. `citation_precision` is the share of the citations that bear a right label;
     `citation_recall` the share of the required groups that the cited statements hold; `faithfulness` the share of the
-    sentences written that `verify` passed; each None where the case has no such thing. `milliseconds` is the whole answer.
+    sentences written that `verify` passed as they were written; each None where the case has no such thing. `milliseconds` is the whole answer.
     `opinion` is what a model as judge says of the answer, where one was asked.
     """
 
@@ -109,7 +110,7 @@ def _result(chain: Chain, case: Case, mode: Mode) -> Result:
     cited = tuple(_labels(chain, citation.text_id, citation.start) for citation in answer.citations)
     result = Result(case, answer, _right(case, answer), cited=cited, milliseconds=taken)
     if answer.verdicts:
-        result = replace(result, faithfulness=faithfulness([verdict.verdict == "supported" for verdict in answer.verdicts]))
+        result = replace(result, faithfulness=faithfulness([not verdict.reason for verdict in answer.verdicts if verdict.reason != INSTEAD]))
     if case.answerable:
         said = "\n".join(citation.quote for citation in answer.citations)
         result = replace(result, missing=tuple(map(tuple, missing(answer.text, case.required))), citation_recall=citation_recall(said, case.required))

@@ -180,13 +180,14 @@ def model_server() -> Iterator[ModelServer]:
         server.close()
 
 
-def evidence_of(request: dict[str, Any]) -> list[str]:
-    """The numbered statements that a request gives the model, without number and publisher."""
+def evidence_of(request: dict[str, Any]) -> dict[int, str]:
+    """The statements that a request gives the model, without publisher, by their numbers."""
     lines = request["messages"][-1]["content"].split("<evidence>\n")[1].split("\n</evidence>")[0].split("\n")
-    return [re.sub(r"^\[\d+\] (.*?[.。!?]) \(.*\)$", r"\1", line) for line in lines]
+    found = [re.fullmatch(r"(.*?[.。!?]) \(.*\) \[(\d+)\]", line) for line in lines]
+    return {int(match[2]): match[1] for match in found if match}
 
 
 def first_two(request: dict[str, Any]) -> list[str]:
     """An answer that says the first two statements word for word, in small pieces."""
-    answer = " ".join(f"{statement} [{number}]" for number, statement in enumerate(evidence_of(request)[:2], 1))
+    answer = " ".join(f"{statement} [{number}]" for number, statement in list(evidence_of(request).items())[:2])
     return [answer[at : at + 7] for at in range(0, len(answer), 7)]

@@ -9,10 +9,10 @@ import pytest
 from langchain_core.runnables import Runnable
 
 from assistant import quotes
-from assistant.chain import DROPPED, FELL_BACK, MAX_QUESTION, OUTDATED, SURER, UNSUPPORTED, Ask, Chain
+from assistant.chain import DROPPED, FELL_BACK, MAX_QUESTION, OUTDATED, SURE, SURER, UNSUPPORTED, Ask, Chain
 from assistant.circuit import FAILURES
 from assistant.errors import BadInput
-from assistant.evidence import load_weights
+from assistant.evidence import load_weights, overtaken
 from assistant.model import ModelWriter
 from assistant.prompts import REMINDER
 from assistant.quotes import NOT_FOUND
@@ -229,7 +229,7 @@ def test_what_the_model_writes_is_streamed_and_verified(writing: Chain, scripted
     assert "restart" not in [event.name for event in events]
     assert (answer.mode, answer.made_by.model, answer.warnings) == ("model", "small", ())
     assert written == answer.text
-    first, second = evidence_of(scripted.requests[0])[:2]
+    first, second, *_ = evidence_of(scripted.requests[0]).values()
     assert answer.text == f"{first} [1] {second} [2]"
     _holds(answer, library)
 
@@ -335,13 +335,33 @@ def test_who_closes_the_stream_ends_the_call_of_the_model(writing: Chain, script
         time.sleep(0.01)
 
 
-def test_a_model_that_finds_no_answer_is_believed(writing: Chain, scripted: ModelServer) -> None:
+def test_a_model_that_finds_no_answer_is_believed(writing: Chain, scripted: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant.chain.SURE", 1.0)
     scripted.script(Reply(["NOT ", "FOUND"]))
     events = list(writing.stream(Ask(SCHEME)))
     assert "restart" in [event.name for event in events]
     answer = events[-1].data
     assert (answer.status, answer.citations, answer.mode, answer.made_by.model) == ("not_found", (), "model", "small")
     assert answer.text.startswith(NOT_FOUND["en"])
+
+
+def test_a_model_that_finds_no_answer_is_not_believed_where_there_surely_is_one(writing: Chain, scripted: ModelServer, chain: Chain) -> None:
+    scripted.script(Reply(["NOT FOUND"]))
+    answer = writing.ask(Ask(SCHEME))
+    assert answer.confidence >= SURE
+    assert (answer.mode, answer.text) == ("quotes", chain.ask(Ask(SCHEME)).text)
+
+
+def test_the_newest_figure_that_a_model_leaves_out_is_quoted_first(writing: Chain, scripted: ModelServer) -> None:
+    asked = Ask("How many projects has the AI Subsidy Scheme approved?")
+    found = writing.find(asked)
+    numbers = overtaken(found.question, found.evidence)
+    late = min((item for item in found.evidence if item.number in numbers), key=lambda item: item.statement.as_of)
+    scripted.script(Reply([f"{late.statement.text} [{late.number}]"]))
+    answer = writing.ask(asked)
+    assert answer.mode == "model"
+    assert answer.text.endswith(f"{quotes.EARLIER['en']}{late.statement.text} [2]")
+    assert answer.citations[0].as_of > late.statement.as_of
 
 
 def test_the_model_is_not_asked_when_the_evidence_is_not_enough(writing: Chain, scripted: ModelServer) -> None:

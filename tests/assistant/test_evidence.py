@@ -20,8 +20,8 @@ from assistant.evidence import (
     gather,
     judged_signs,
     load_weights,
-    older,
     outdated,
+    overtaken,
     rank,
     reorder,
     rerank,
@@ -222,14 +222,18 @@ def test_statements_older_than_a_year_are_outdated(library: Library, dates: tupl
         ((), set()),
     ],
 )
-def test_of_a_series_all_but_the_newest_are_older(library: Library, dated: tuple[tuple[str, str], ...], expected: set[int]) -> None:
+def test_of_a_series_all_but_the_newest_are_overtaken(library: Library, dated: tuple[tuple[str, str], ...], expected: set[int]) -> None:
     (hit, *_) = _hits(library, _question("Cyberport", library))
     statements = [
         replace(hit.statement, text=f"By {as_of or 'then'} it had {7 + at} members.", series=series, as_of=as_of) for at, (series, as_of) in enumerate(dated)
     ]
-    assert older([Evidence(at, hit.text, hit.chunk, statement, 1.0) for at, statement in enumerate(statements, 1)]) == expected
-    silent = [replace(statement, text="Its members are of many kinds.") for statement in statements]
-    assert older([Evidence(at, hit.text, hit.chunk, statement, 1.0) for at, statement in enumerate(silent, 1)]) == set()
+    items = [Evidence(at, hit.text, hit.chunk, statement, 1.0) for at, statement in enumerate(statements, 1)]
+    question = _question("How many members has Cyberport?", library)
+    assert overtaken(question, items) == expected
+    assert overtaken(replace(question, period=Period("2025", "2025")), items) == set()
+    assert overtaken(replace(question, kind="timeline"), items) == set()
+    silent = [replace(item, statement=replace(item.statement, text="Its members are of many kinds.")) for item in items]
+    assert overtaken(question, silent) == set()
 
 
 @pytest.mark.parametrize(

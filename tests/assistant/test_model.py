@@ -55,7 +55,7 @@ def test_the_model_is_given_the_question_the_turns_and_numbered_statements(scrip
     assert [message["role"] for message in earlier] == ["user", "assistant", "user", "user"]
     assert all(len(message["content"]) <= MAX_TURN for message in earlier)
     assert "[1]" not in earlier[1]["content"]
-    assert evidence_of(request) == [item.statement.text for item in evidence]
+    assert evidence_of(request) == {item.number: item.statement.text for item in evidence}
     assert asked["content"].endswith(f"Question: How much does the AI Subsidy Scheme pay?\n\n{REMINDER['en']}")
     assert "as of 2025" in asked["content"]
 
