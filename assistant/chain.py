@@ -325,9 +325,9 @@ class Chain:
             said = tuple(sentence for sentence in sentences(written) if not declines(sentence.text))
             draft = Draft(said, "model", self.writer.name)
             verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)
-            missing = quotes.left_out(question, verified.cited, found.evidence) if verified.cited else []
-            if missing:
-                draft = quotes.begin_with(missing, draft)
+            completed = quotes.complete(question, draft, verified.cited, found.evidence) if verified.cited else draft
+            if completed != draft:
+                draft = completed
                 verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)
             if not verified.cited:
                 if written:

@@ -19,9 +19,11 @@ from index.words import fold
 MOST = {"fact": 6, "figure": 6, "yes_no": 4, "list": 8, "timeline": 8, "compare": 8, "about": 6, "how_to": 8}
 REACH = {"fact": 4.2, "figure": 4.2, "yes_no": 4.2, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0, "how_to": 6.0}
 REACH_OF_SEVERAL = 5.0
-# By how much a statement must score above another (in log odds) to be surely the better one: of dev questions on which the first leads the second by so
-# much, it answers nine in ten.
-SURELY_BETTER = 1.5
+# How far below the best one (in log odds) a statement scores about as well: of dev questions on which the first leads the second by more, the first
+# answers nine in ten.
+ABOUT_AS_GOOD = 1.5
+# How many statements are put behind what a model wrote.
+ADDED = 3
 
 # Of a comparison: the statements on each thing, where there are so many, and by how many the longest column may exceed the shortest.
 LEAST_ROWS, MORE_ROWS = 2, 2
@@ -62,25 +64,20 @@ def write(question: Question, evidence: Sequence[Evidence]) -> Draft:
     return _draft([("\n\n" if apart and item.text.id != chosen[max(0, at - 1)].text.id else " ", item) for at, item in enumerate(chosen)])
 
 
-def left_out(question: Question, cited: Sequence[Evidence], evidence: Sequence[Evidence]) -> list[Evidence]:
-    """What an answer that rests on `cited` may not leave out: the best statement, if none of those comes near it; the best on each part of the question, if
-    they are fewer than its parts; and what has overtaken one of them."""
+def complete(question: Question, draft: Draft, cited: Sequence[Evidence], evidence: Sequence[Evidence]) -> Draft:
+    """The draft with quotations of what an answer that rests on `cited` may not leave out: before it what has overtaken a figure of its, and after it, `ADDED`
+    at most, what would be quoted and scores about as well as the best, or is the best on a part of a question that has more parts than are cited."""
     held = {(item.text.id, item.statement.start) for item in cited}
     resting = [item for item in evidence if (item.text.id, item.statement.start) in held]
     others = [item for item in evidence if item not in resting]
-    best = max(evidence, key=lambda item: item.score)
-    missing = [] if any(item.score >= best.score - SURELY_BETTER for item in resting) else [best]
-    if len(resting) < len(question.parts):
-        missing += [item for item in evidence[: len(question.parts)] if item not in resting]
     late = overtaken(question, resting)
     newer = [item for item in others if overtaken(question, [item, *resting]) - {item.number} - late]
-    missing += sorted(newer, key=lambda item: item.statement.as_of)[-1:]
-    return list({item.number: item for item in missing}.values())
-
-
-def begin_with(items: Sequence[Evidence], draft: Draft) -> Draft:
-    """The draft behind quotations of `items`."""
-    return replace(draft, sentences=(*(_quote(" ", item) for item in items), *draft.sentences))
+    before = sorted(newer, key=lambda item: item.statement.as_of)[-1:]
+    least = max((item.score for item in evidence), default=0.0) - ABOUT_AS_GOOD
+    chosen = sorted(choose(question, evidence), key=lambda item: -item.score)
+    leading = evidence[: len(question.parts)] if len(resting) < len(question.parts) else ()
+    after = [item for item in chosen if item not in (*resting, *before) and (item.score >= least or item in leading)][:ADDED]
+    return replace(draft, sentences=(*(_quote(" ", item) for item in before), *draft.sentences, *(_quote(" ", item) for item in after)))
 
 
 def say_earlier(question: Question, draft: Draft, evidence: Sequence[Evidence]) -> Draft:

@@ -15,7 +15,7 @@ from assistant.errors import BadInput
 from assistant.evidence import load_weights, overtaken
 from assistant.model import ModelWriter
 from assistant.prompts import REMINDER
-from assistant.quotes import NOT_FOUND
+from assistant.quotes import ADDED, NOT_FOUND
 from assistant.records import Answer, Event, Turn
 from index.judge import Judge
 from index.library import Library
@@ -228,9 +228,10 @@ def test_what_the_model_writes_is_streamed_and_verified(writing: Chain, scripted
     answer = events[-1].data
     assert "restart" not in [event.name for event in events]
     assert (answer.mode, answer.made_by.model, answer.warnings) == ("model", "small", ())
-    assert written == answer.text
     first, second, *_ = evidence_of(scripted.requests[0]).values()
-    assert answer.text == f"{first} [1] {second} [2]"
+    assert written == f"{first} [1] {second} [2]"
+    assert answer.text.startswith(f"{written} ")  # and then what is about as good
+    assert 2 < len(answer.citations) <= 2 + ADDED
     _holds(answer, library)
 
 
@@ -241,7 +242,7 @@ def test_a_sentence_that_is_not_borne_out_is_left_out_with_a_warning(writing: Ch
     assert "sings" not in answer.text
     assert "Trust" not in answer.text
     assert answer.warnings == (DROPPED["en"],)
-    assert [verdict.verdict for verdict in answer.verdicts] == ["supported", "supported", "unsupported", "unsupported", "unsupported"]
+    assert [verdict.verdict for verdict in answer.verdicts][:5] == ["supported", "supported", "unsupported", "unsupported", "unsupported"]
     _holds(answer, library)
 
 
@@ -360,7 +361,7 @@ def test_the_newest_figure_that_a_model_leaves_out_is_quoted_first(writing: Chai
     scripted.script(Reply([f"{late.statement.text} [{late.number}]"]))
     answer = writing.ask(asked)
     assert answer.mode == "model"
-    assert answer.text.endswith(f"{quotes.EARLIER['en']}{late.statement.text} [2]")
+    assert f"{quotes.EARLIER['en']}{late.statement.text} [2]" in answer.text
     assert answer.citations[0].as_of > late.statement.as_of
 
 

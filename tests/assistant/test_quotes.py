@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, left_out, not_found, say_earlier, unheard, write
+from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, complete, not_found, say_earlier, unheard, write
 from assistant.records import Draft, Evidence, Period, Question, Sentence, Side
 from corpus.figures import figures
 from index.chunks import statement_id
@@ -121,21 +121,27 @@ def test_nothing_is_chosen_from_nothing() -> None:
     assert choose(_question("What?"), ()) == []
 
 
-def test_an_answer_may_not_leave_out_what_is_surely_better_or_newer_or_on_another_part(library: Library) -> None:
+def test_an_answer_may_not_leave_out_what_is_as_good_or_newer_or_on_another_part(library: Library) -> None:
     text = library.texts["ai-subsidy-scheme.en"]
     chunk = library.chunk_of(statement_id(text.id, 0))
     told = [Evidence(at, text, chunk, replace(text.statements[at], series=""), score) for at, score in enumerate((9.0, 8.0, 5.5), 1)]
     best, second, third = told
+    said = Sentence("", "It is so.", (3,))
+
+    def completed(question: Question, *cited: Evidence, of: list[Evidence] = told) -> list[tuple[int, ...]]:
+        return [sentence.cited for sentence in complete(question, Draft((said,), "model"), cited, of).sentences]
+
     question = _question("How much?")
-    assert left_out(question, [second], told) == []  # nearly as good
-    assert left_out(question, [third], told) == [best]
-    assert left_out(question, [third, best], told) == []
-    assert left_out(replace(question, parts=("How much?", "Since when?")), [best], told) == [second]
-    assert left_out(replace(question, parts=("How much?", "Since when?")), [best, third], told) == []
-    said = {item.number: f"It had {item.number} members." for item in told}
-    series = [replace(one, statement=replace(one.statement, text=said[one.number], series="members", as_of=f"202{one.number}")) for one in told]
-    assert left_out(question, [series[0]], series) == [series[2]]  # the newest
-    assert left_out(question, [series[0], series[2]], series) == []
+    assert completed(question, best, second) == [(3,)]
+    assert completed(question, second) == [(3,), (1,)]
+    assert completed(question, third) == [(3,), (1,), (2,)]
+    of_three = replace(question, parts=("How much?", "Since when?", "For whom?"))
+    assert completed(of_three, best, second) == [(3,), (3,)]
+    assert completed(of_three, best, second, third) == [(3,)]
+    words = {item.number: f"It had {item.number} members." for item in told}
+    series = [replace(one, statement=replace(one.statement, text=words[one.number], series="members", as_of=f"202{one.number}")) for one in told]
+    assert completed(question, series[0], series[1], of=series) == [(3,), (3,)]  # the newest first
+    assert completed(replace(question, kind="timeline"), series[0], series[1], of=series) == [(3,)]
 
 
 def test_what_is_not_found_is_said_with_what_is_near(library: Library) -> None:
