@@ -183,8 +183,8 @@ def model_server() -> Iterator[ModelServer]:
 def evidence_of(request: dict[str, Any]) -> dict[int, str]:
     """The statements that a request gives the model, without publisher, by their numbers."""
     lines = request["messages"][-1]["content"].split("<evidence>\n")[1].split("\n</evidence>")[0].split("\n")
-    found = [re.fullmatch(r"(.*?[.。!?]) \(.*\) \[(\d+)\]", line) for line in lines]
-    return {int(match[2]): match[1] for match in found if match}
+    found = [re.findall(r"^(.*?[.。!?]) \(.*\) \[(\d+)\]$", line) for line in lines]
+    return {int(number): statement for ((statement, number),) in found}
 
 
 def first_two(request: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from assistant.evidence import load_weights, overtaken
 from assistant.model import ModelWriter
 from assistant.prompts import REMINDER
 from assistant.quotes import ADDED, NOT_FOUND
-from assistant.records import Answer, Event, Turn
+from assistant.records import Answer, Draft, Event, Turn
 from index.judge import Judge
 from index.library import Library
 from index.search import Filters, embed
@@ -228,10 +228,13 @@ def test_what_the_model_writes_is_streamed_and_verified(writing: Chain, scripted
     answer = events[-1].data
     assert "restart" not in [event.name for event in events]
     assert (answer.mode, answer.made_by.model, answer.warnings) == ("model", "small", ())
-    first, second, *_ = evidence_of(scripted.requests[0]).values()
-    assert written == f"{first} [1] {second} [2]"
-    assert answer.text.startswith(f"{written} ")  # and then what is about as good
-    assert 2 < len(answer.citations) <= 2 + ADDED
+    first, second, *_ = evidence_of(scripted.requests[0]).items()
+    assert written == f"{first[1]} [{first[0]}] {second[1]} [{second[0]}]"
+    found = writing.find(Ask(SCHEME))
+    cited = [item for item in found.evidence if item.number in (first[0], second[0])]
+    added = quotes.complete(found.question, Draft((), "model"), cited, found.evidence).sentences
+    assert 0 < len(added) <= ADDED
+    assert answer.text == " ".join(f"{said} [{at}]" for at, said in enumerate([first[1], second[1], *(sentence.text for sentence in added)], 1))
     _holds(answer, library)
 
 
@@ -242,7 +245,8 @@ def test_a_sentence_that_is_not_borne_out_is_left_out_with_a_warning(writing: Ch
     assert "sings" not in answer.text
     assert "Trust" not in answer.text
     assert answer.warnings == (DROPPED["en"],)
-    assert [verdict.verdict for verdict in answer.verdicts][:5] == ["supported", "supported", "unsupported", "unsupported", "unsupported"]
+    assert [verdict.verdict for verdict in answer.verdicts[:5]] == ["supported", "supported", "unsupported", "unsupported", "unsupported"]
+    assert {verdict.verdict for verdict in answer.verdicts[5:]} == {"supported"}  # what is quoted behind it
     _holds(answer, library)
 
 

@@ -76,10 +76,16 @@ def test_a_sentence_that_its_source_does_not_bear_out_is_dropped(
 
 
 @pytest.mark.parametrize("cited", [(), (9,), (2,), (2, 3)])
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        "As of 2025 the AI Subsidy Scheme met 70% of the list price of computing power at Cyberport's AI Supercomputing Centre.",
+        "The AI Subsidy Scheme covers 70% of the price of computing power.",
+    ],
+)
 def test_a_sentence_without_a_number_or_with_a_wrong_one_gets_that_of_the_statement_it_repeats(
-    library: Library, evidence: tuple[Evidence, ...], cited: tuple[int, ...]
+    library: Library, evidence: tuple[Evidence, ...], repeated: str, cited: tuple[int, ...]
 ) -> None:
-    repeated = "As of 2025 the AI Subsidy Scheme met 70% of the list price of computing power at Cyberport's AI Supercomputing Centre."
     found = _verified(library, evidence, (repeated, cited))
     assert found.text == f"{repeated} [1]"
     assert [item.statement.text for item in found.cited] == [RATE]

@@ -211,7 +211,7 @@ def test_what_the_model_wrote_and_was_not_borne_out_is_never_streamed(writing: s
     scripted.script(Reply(lambda request: ["The scheme is worth HK$999 billion. [1] ", *first_two(request)]))
     with openai.OpenAI(base_url=f"{writing}/v1", api_key="none", max_retries=0) as client:
         streamed = "".join(chunk.choices[0].delta.content or "" for chunk in _ask(client, SCHEME, stream=True))
-    assert "999 billion" not in streamed
+    assert "999" not in re.sub(r"<http[^>]*>", "", streamed)  # addresses of pages have digits too
     assert "[1]" in streamed
     assert "Note: " in streamed
 
