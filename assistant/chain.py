@@ -325,7 +325,7 @@ class Chain:
             said = tuple(sentence for sentence in sentences(written) if not declines(sentence.text))
             draft = Draft(said, "model", self.writer.name)
             verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)
-            completed = quotes.complete(question, draft, verified.cited, found.evidence) if verified.cited else draft
+            completed = quotes.complete(question, draft, verified, found.evidence) if verified.cited else draft
             if completed != draft:
                 draft = completed
                 verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)

@@ -26,6 +26,8 @@ _DENIES_TOO = re.compile(r"\b(?:exempt|unable|fail|refus|reject|declin|lack|ban|
 # The share of a sentence's words that a statement must hold for the sentence to be a repetition of it, and of its words that are not the question's that
 # what it cites must hold to bear it out at all: of 201 sentences that a small model wrote on dev questions 13 shared less, of which 11 were wrong.
 REPEATED, SHARED = 0.8, 0.5
+# The share of a statement's words that the sentences which cite it must hold for it to be told: "90% [1]" gives a figure, and tells nothing of it.
+TOLD = 0.25
 _BULLET = " \t\n-*•"
 _MARKS = re.compile(r"((?:\[\d{1,4}\]\s*)+)")
 # Publisher and date as they stand behind a statement in what a model is sent.
@@ -43,6 +45,12 @@ class Verified:
     verdicts: tuple[Verdict, ...]
     cited: tuple[Evidence, ...]
     dropped: int
+
+    @property
+    def told(self) -> tuple[Evidence, ...]:
+        """What is cited by sentences that hold more than a scrap of it."""
+        said = {item.number: [one.sentence for one in self.verdicts if one.verdict == "supported" and item.number in one.citations] for item in self.cited}
+        return tuple(item for item in self.cited if _share(item.statement.text, said[item.number]) >= TOLD)
 
 
 def verify(

@@ -16,7 +16,8 @@ from assistant.evidence import load_weights, overtaken
 from assistant.model import ModelWriter
 from assistant.prompts import REMINDER
 from assistant.quotes import ADDED, NOT_FOUND
-from assistant.records import Answer, Draft, Event, Turn
+from assistant.records import Answer, Draft, Event, Turn, Verdict
+from assistant.verify import Verified
 from index.judge import Judge
 from index.library import Library
 from index.search import Filters, embed
@@ -231,8 +232,9 @@ def test_what_the_model_writes_is_streamed_and_verified(writing: Chain, scripted
     first, second, *_ = evidence_of(scripted.requests[0]).items()
     assert written == f"{first[1]} [{first[0]}] {second[1]} [{second[0]}]"
     found = writing.find(Ask(SCHEME))
-    cited = [item for item in found.evidence if item.number in (first[0], second[0])]
-    added = quotes.complete(found.question, Draft((), "model"), cited, found.evidence).sentences
+    cited = tuple(item for item in found.evidence if item.number in (first[0], second[0]))
+    verdicts = tuple(Verdict(item.statement.text, (item.number,), "supported", "") for item in cited)
+    added = quotes.complete(found.question, Draft((), "model"), Verified("", verdicts, cited, 0), found.evidence).sentences
     assert 0 < len(added) <= ADDED
     assert answer.text == " ".join(f"{said} [{at}]" for at, said in enumerate([first[1], second[1], *(sentence.text for sentence in added)], 1))
     _holds(answer, library)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, complete, not_found, say_earlier, unheard, write
-from assistant.records import Draft, Evidence, Period, Question, Sentence, Side
+from assistant.records import Draft, Evidence, Period, Question, Sentence, Side, Verdict
+from assistant.verify import Verified
 from corpus.figures import figures
 from index.chunks import statement_id
 from index.library import Library
@@ -128,13 +129,15 @@ def test_an_answer_may_not_leave_out_what_is_as_good_or_newer_or_on_another_part
     best, second, third = told
     said = Sentence("", "It is so.", (3,))
 
-    def completed(question: Question, *cited: Evidence, of: list[Evidence] = told) -> list[tuple[int, ...]]:
-        return [sentence.cited for sentence in complete(question, Draft((said,), "model"), cited, of).sentences]
+    def completed(question: Question, *cited: Evidence, of: list[Evidence] = told, scrap: str = "") -> list[tuple[int, ...]]:
+        verdicts = tuple(Verdict(scrap or item.statement.text, (item.number,), "supported", "") for item in cited)
+        return [sentence.cited for sentence in complete(question, Draft((said,), "model"), Verified("", verdicts, cited, 0), of).sentences]
 
     question = _question("How much?")
     assert completed(question, best, second) == [(3,)]
     assert completed(question, second) == [(3,), (1,)]
     assert completed(question, third) == [(3,), (1,), (2,)]
+    assert completed(question, best, second, scrap="2024.") == [(3,), (1,), (2,)]  # cited, and not told
     of_three = replace(question, parts=("How much?", "Since when?", "For whom?"))
     assert completed(of_three, best, second) == [(3,), (3,)]
     assert completed(of_three, best, second, third) == [(3,)]
