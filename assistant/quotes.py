@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from math import inf
 
 from assistant import cues
 from assistant.evidence import overtaken
@@ -20,11 +21,11 @@ from index.words import fold
 MOST = {"fact": 6, "figure": 6, "yes_no": 4, "list": 8, "timeline": 8, "compare": 8, "about": 6, "how_to": 8}
 REACH = {"fact": 4.2, "figure": 4.2, "yes_no": 4.2, "list": 6.0, "timeline": 6.0, "compare": 6.0, "about": 4.0, "how_to": 6.0}
 REACH_OF_SEVERAL = 5.0
+# Kinds of questions that several statements answer together.
+SEVERAL = ("list", "timeline", "compare", "how_to")
 # How far below the best one (in log odds) a statement scores about as well: on 93% of the dev questions on which the first leads the second by more, the
-# first answers. With this and `verify.TOLD`, what a small model leaves out costs 3 of 100 dev answers, for one quotation an answer.
+# first answers.
 ABOUT_AS_GOOD = 2.0
-# How many statements are put behind what a model wrote.
-ADDED = 3
 
 # Of a comparison: the statements on each thing, where there are so many, and by how many the longest column may exceed the shortest.
 LEAST_ROWS, MORE_ROWS = 2, 2
@@ -67,18 +68,19 @@ def write(question: Question, evidence: Sequence[Evidence]) -> Draft:
 
 def complete(question: Question, draft: Draft, verified: Verified, evidence: Sequence[Evidence]) -> Draft:
     """The draft with quotations of what an answer may not leave out that rests on what is left of it (`verified`): before it what has overtaken a figure of
-    its, and after it, `ADDED` at most, what would be quoted, is not told, and scores about as well as the best, or is the best on a part of a question that
-    has more parts than are cited."""
+    its, and behind it what would be quoted, is not told, and scores about as well as the best; where several things are asked for and less than half of
+    what would be quoted is told, all of that."""
     resting, told = ([item for item in evidence if any(_same(item, other) for other in of)] for of in (verified.cited, verified.told))
     others = [item for item in evidence if item not in resting]
     late = overtaken(question, resting)
     newer = [item for item in others if overtaken(question, [item, *resting]) - {item.number} - late]
     before = sorted(newer, key=lambda item: item.statement.as_of)[-1:]
-    least = max((item.score for item in evidence), default=0.0) - ABOUT_AS_GOOD
-    chosen = sorted(choose(question, evidence), key=lambda item: -item.score)
-    leading = evidence[: len(question.parts)] if len(resting) < len(question.parts) else ()
-    after = [item for item in chosen if item not in (*told, *before) and (item.score >= least or item in leading)][:ADDED]
-    return replace(draft, sentences=(*(_quote(" ", item) for item in before), *draft.sentences, *(_quote(" ", item) for item in after)))
+    chosen = choose(question, evidence)
+    scanty = (question.kind in SEVERAL or question.parts) and 2 * len(told) < len(chosen)
+    least = -inf if scanty else max((item.score for item in evidence), default=0.0) - ABOUT_AS_GOOD
+    after = [item for item in chosen if item not in (*told, *before) and item.score >= least]
+    lead = "\n- " if scanty and len(after) > 1 else " "
+    return replace(draft, sentences=(*(_quote(" ", item) for item in before), *draft.sentences, *(_quote(lead, item) for item in after)))
 
 
 def say_earlier(question: Question, draft: Draft, evidence: Sequence[Evidence]) -> Draft:
