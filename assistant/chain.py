@@ -36,7 +36,7 @@ from assistant.model import ModelWriter
 from assistant.prompts import declines
 from assistant.question import Names, language, read_as, understand
 from assistant.records import Answer, Citation, Draft, Event, Evidence, MadeBy, Mode, Question, Status, Turn
-from assistant.verify import Verified, sentences, verify
+from assistant.verify import Numbered, Verified, numbered, sentences, verify
 from corpus.markdown import topic_id
 from corpus.text import Lang
 from index.embedder import Vectors
@@ -322,36 +322,36 @@ class Chain:
                 yield Event("token", text)
                 yield Event("answer", self._declined(found, text, clock, mode="model", model=self.writer.name))
                 return
-            said = tuple(sentence for sentence in sentences(written) if not declines(sentence.text))
-            draft = Draft(said, "model", self.writer.name)
-            verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)
-            completed = quotes.complete(question, draft, verified, found.evidence) if verified.cited else draft
-            if completed != draft:
-                draft = completed
-                verified = self._verify(quotes.say_earlier(question, draft, found.evidence), found)
-            if not verified.cited:
+            kept = tuple(sentence for sentence in sentences(written) if not declines(sentence.text))
+            draft = Draft(kept, "model", self.writer.name)
+            verified = self._verify(draft, found)
+            if verified.sentences:
+                verified = quotes.complete(question, verified, found.evidence)
+            else:
                 if written:
                     yield Event("restart")
                 warnings.append(FELL_BACK[question.lang].format(reason=trouble or UNSUPPORTED[question.lang]))
         elif ask.mode == "model":
             raise BadInput("No language model is configured.", "Set HKAI_MODEL and OPENAI_BASE_URL or OPENAI_API_KEY, or ask in the mode `quotes`.")
-        if not verified or not verified.cited:
-            draft = quotes.say_earlier(question, quotes.write(question, found.evidence), found.evidence)
+        if not verified or not verified.sentences:
+            draft = quotes.write(question, found.evidence)
+            draft = replace(draft, sentences=quotes.say_earlier(question, draft.sentences, found.evidence))
             for sentence in draft.sentences:
                 yield Event("token", str(sentence))
             clock.lap("write")
             verified = self._verify(draft, found)
         if verified.dropped:
             warnings.append(DROPPED[question.lang])
-        old = outdated(verified.cited, date.today()) if question.period.latest and not question.period.since else None
+        said = numbered(verified, found.evidence)
+        old = outdated(said.cited, date.today()) if question.period.latest and not question.period.since else None
         if old:
             warnings.append(OUTDATED[question.lang].format(number=old.number, date=old.statement.as_of))
-        disagree = differing(verified.cited)
+        disagree = differing(said.cited)
         if disagree:
             one, other = (f"[{item.number}] ({_publisher(item)})" for item in disagree)
             warnings.append(DIFFER[question.lang].format(one=one, other=other))
         clock.lap("verify")
-        yield Event("answer", self._answered(found, draft, verified, warnings, clock))
+        yield Event("answer", self._answered(found, draft, said, warnings, clock))
 
     def _mannerly(self, manner: manners.Manner, ask: Ask) -> Iterator[Event]:
         """What is said to a greeting and the like: nothing is searched for and nothing cited."""
@@ -381,20 +381,20 @@ class Chain:
         asked = f"{found.question.asked} {found.question.standalone}"
         return verify(draft, found.evidence, self.names, self.library.embedder, self.weights.meaning, self.entailment, asked)
 
-    def _answered(self, found: Found, draft: Draft, verified: Verified, warnings: list[str], clock: _Clock) -> Answer:
+    def _answered(self, found: Found, draft: Draft, said: Numbered, warnings: list[str], clock: _Clock) -> Answer:
         question = found.question
         unknown = (*found.decided.unknown, *quotes.unheard(question, found.evidence))
         return Answer(
-            text="\n\n".join([verified.text, *(PART_NOT_FOUND[question.lang].format(part=part) for part in unknown)]),
-            citations=tuple(_citation(item) for item in verified.cited),
-            verdicts=verified.verdicts,
+            text="\n\n".join([said.text, *(PART_NOT_FOUND[question.lang].format(part=part) for part in unknown)]),
+            citations=tuple(_citation(item) for item in said.cited),
+            verdicts=said.verdicts,
             status="partial" if unknown else "answered",
             confidence=round(found.decided.confidence, 3),
             warnings=tuple(warnings),
             standalone=question.standalone,
             mode=draft.mode,
             language=question.lang,
-            followups=self._followups(found, {item.text.id for item in verified.cited}),
+            followups=self._followups(found, {item.text.id for item in said.cited}),
             timings=found.timings | clock.laps,
             made_by=self._made_by(draft.model),
         )

@@ -1,4 +1,4 @@
-"""Citation marks, read as a model streams: brought to one form, and numbers that no evidence has left out."""
+"""Citation marks: read as a model streams, brought to one form, without numbers that no evidence has; and told from those of a statement's own notes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ _MARK = rf"{_SPACE}[\[【［]\s?\^?\d{{1,4}}(?:\s?[,，、;；]\s?\d{{1,4}}){{0,
 _MARKS = re.compile(rf"(?P<before>{_STOP}?)(?P<marks>(?:{_MARK}){{1,12}})(?P<after>{_SPACE}{_STOP}?)")
 # The end of what has come so far, if it may still become marks, or marks with a full stop behind them.
 _UNDECIDED = re.compile(rf"{_STOP}?(?:{_MARK}){{0,12}}{_SPACE}(?:[\[【［][\d\s^,，、;；]{{0,60}})?$")
+
+
+_BRACKETED = re.compile(r"\[(\d{1,4})\]")
+
+
+def unmarked(statement: str) -> str:
+    """A statement with the numbers of its own notes in round brackets, so that none is taken for a citation."""
+    return _BRACKETED.sub(r"(\1)", statement)
 
 
 def read(pieces: Iterable[str], known: Collection[int]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from math import ceil
 
 from assistant.errors import ModelError
 from assistant.evidence import overtaken
+from assistant.marks import unmarked
 from assistant.records import Evidence, Question, Turn
 
 SYSTEM = """You answer questions about Hong Kong's artificial-intelligence ecosystem. You are given numbered statements between <evidence> and </evidence>. \
@@ -133,7 +134,7 @@ def _line(item: Evidence, *, late: bool) -> str:
     publishers = ", ".join(dict.fromkeys(source.publisher for source in item.statement.sources))
     source = f"{publishers}, as of {item.statement.as_of}" if item.statement.as_of else publishers
     source += "; SUPERSEDED" if late else ""
-    return f"{_FENCE.sub(_defused, ' '.join(item.statement.text.split()))} ({_FENCE.sub(_defused, source)}) [{item.number}]"
+    return f"{_FENCE.sub(_defused, ' '.join(unmarked(item.statement.text).split()))} ({_FENCE.sub(_defused, source)}) [{item.number}]"
 
 
 def _defused(match: re.Match[str]) -> str:

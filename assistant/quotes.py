@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from math import inf
 
 from assistant import cues
 from assistant.evidence import overtaken
-from assistant.records import Draft, Evidence, Question, Sentence
-from assistant.verify import Verified
+from assistant.records import Draft, Evidence, Question, Sentence, Verdict
+from assistant.verify import ADDED, Verified, told
 from corpus.figures import figures
 from corpus.markdown import topic_id
 from index.words import fold
@@ -66,33 +65,37 @@ def write(question: Question, evidence: Sequence[Evidence]) -> Draft:
     return _draft([("\n\n" if apart and item.text.id != chosen[max(0, at - 1)].text.id else " ", item) for at, item in enumerate(chosen)])
 
 
-def complete(question: Question, draft: Draft, verified: Verified, evidence: Sequence[Evidence]) -> Draft:
-    """The draft with quotations of what an answer may not leave out that rests on what is left of it (`verified`): before it what has overtaken a figure of
-    its, and behind it what would be quoted, is not told, and scores about as well as the best; where several things are asked for and less than half of
-    what would be quoted is told, all of that."""
-    resting, told = ([item for item in evidence if any(_same(item, other) for other in of)] for of in (verified.cited, verified.told))
-    others = [item for item in evidence if item not in resting]
+def complete(question: Question, verified: Verified, evidence: Sequence[Evidence]) -> Verified:
+    """What stands of a model's draft, with quotations of what it may not leave out: before it what has overtaken a figure of its, and behind it what would be
+    quoted, is not told, and scores about as well as the best; where several things are asked for and less than half of what would be quoted is told, all
+    of that."""
+    cited = {number for sentence in verified.sentences for number in sentence.cited}
+    resting, passed = ([item for item in evidence if (item.number in cited) is among] for among in (True, False))
     late = overtaken(question, resting)
-    newer = [item for item in others if overtaken(question, [item, *resting]) - {item.number} - late]
-    before = sorted(newer, key=lambda item: item.statement.as_of)[-1:]
-    chosen = choose(question, evidence)
-    scanty = (question.kind in SEVERAL or question.parts) and 2 * len(told) < len(chosen)
-    least = -inf if scanty else max((item.score for item in evidence), default=0.0) - ABOUT_AS_GOOD
-    after = [item for item in chosen if item not in (*told, *before) and item.score >= least]
-    lead = "\n- " if scanty and len(after) > 1 else " "
-    return replace(draft, sentences=(*(_quote(" ", item) for item in before), *draft.sentences, *(_quote(lead, item) for item in after)))
+    newer = [[item for item in passed if one.number in overtaken(question, [one, item])] for one in resting if one.number not in late]
+    before = list({item.number: item for item in (max(items, key=lambda item: item.statement.as_of) for items in newer if items)}.values())
+    chosen, said, old = choose(question, evidence), told(verified, evidence), overtaken(question, evidence)
+    if (question.kind in SEVERAL or question.parts) and 2 * len(said) < len(chosen):
+        after = [item for item in chosen if item not in (*said, *before)]
+    else:
+        least = max(item.score for item in evidence) - ABOUT_AS_GOOD
+        after = [item for item in chosen if item not in (*said, *before) and item.score >= least and item.number not in old]
+    lead = "\n- " if len(after) > 2 or "- " in verified.sentences[-1].lead else " "
+    added = [Verdict(item.statement.text, (item.number,), "supported", ADDED) for item in (*before, *after)]
+    whole = (*(_quote(" ", item) for item in before), *verified.sentences, *(_quote(lead, item) for item in after))
+    return Verified(say_earlier(question, whole, evidence), (*added[: len(before)], *verified.verdicts, *added[len(before) :]))
 
 
-def say_earlier(question: Question, draft: Draft, evidence: Sequence[Evidence]) -> Draft:
-    """The draft, its older figures called so: the first of each run of them, and each in a table."""
-    cited = {number for sentence in draft.sentences for number in sentence.cited}
+def say_earlier(question: Question, sentences: Sequence[Sentence], evidence: Sequence[Evidence]) -> tuple[Sentence, ...]:
+    """The sentences, older figures called so: the first of each run of them, and each in a table."""
+    cited = {number for sentence in sentences for number in sentence.cited}
     late = overtaken(question, [item for item in evidence if item.number in cited])
     said, before = [], False
-    for sentence in draft.sentences:
+    for sentence in sentences:
         old = bool(sentence.cited) and late.issuperset(sentence.cited)
         said.append(replace(sentence, lead=sentence.lead + EARLIER[question.lang]) if old and not (before and "|" not in sentence.lead) else sentence)
         before = old
-    return replace(draft, sentences=tuple(said))
+    return tuple(said)
 
 
 def not_found(question: Question, evidence: Sequence[Evidence], *, narrowed: bool = False) -> str:
@@ -132,11 +135,6 @@ def choose(question: Question, evidence: Sequence[Evidence]) -> list[Evidence]:
     late = overtaken(question, chosen)
     old = sorted((item for item in chosen if item.number in late), key=lambda item: item.statement.as_of, reverse=True)
     return [*(item for item in chosen if item.number not in late), *old]
-
-
-def _same(one: Evidence, other: Evidence) -> bool:
-    """Whether both are the same statement, whatever their numbers."""
-    return (one.text.id, one.statement.start) == (other.text.id, other.statement.start)
 
 
 def _draft(led: Iterable[tuple[str, Evidence]]) -> Draft:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from assistant.marks import unmarked
 from corpus.text import Lang, Source, SourceText, Statement
 from index.chunks import Chunk
 from index.search import View
@@ -82,7 +83,8 @@ class Sentence:
 
     def __str__(self) -> str:
         marks = "".join(f"[{number}]" for number in self.cited)
-        return f"{self.lead}{self.text} {marks}" if marks else f"{self.lead}{self.text}"
+        said = f"{self.lead}{unmarked(self.text)}"
+        return f"{said} {marks}" if marks else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether what a sentence cites bears it out: `supported`, or `unsupported` with the reason."""
+    """Whether what a sentence cites bears it out: `supported`, with a reason where it is not as it was written, or `unsupported` with the reason."""
 
     sentence: str
     citations: tuple[int, ...]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.question import Names
 from assistant.records import Draft, Evidence, Sentence, Verdict
 from corpus.figures import figures
-from corpus.text import HAN, split
+from corpus.text import HAN, Lang, split
 from index.embedder import Embedder
 from index.judge import Entailment
 from index.words import fold, tokens
@@ -30,33 +30,42 @@ REPEATED, SHARED = 0.8, 0.5
 TOLD = 0.25
 _BULLET = " \t\n-*•"
 _MARKS = re.compile(r"((?:\[\d{1,4}\]\s*)+)")
+_NUMBERED = re.compile(r"^([ \t]*)\(?\d{1,2}(?:[.)][ \t]+|[、）][ \t]*)", re.MULTILINE)
 # Publisher and date as they stand behind a statement in what a model is sent.
 _SOURCE = re.compile(r"\((?:[^()]|\([^()]*\)){1,400}as of [\d-]{4,10}(?:; SUPERSEDED)?\)$")
 # Reasons of what is supported, but not as it was written.
 CITED_ANEW = "its number was missing or wrong and was put right"
 INSTEAD = "quoted in place of a sentence that was left out"
+ADDED = "quoted because what was written left it out"
+QUOTED = (INSTEAD, ADDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What is left of a draft: its text with sentences that failed taken out, the verdicts, and the evidence cited."""
+    """What stands of a draft, and the verdict on each sentence, numbered as the evidence is."""
+
+    sentences: tuple[Sentence, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def dropped(self) -> int:
+        """How many sentences were left out."""
+        return sum(verdict.verdict == "unsupported" for verdict in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An answer with its citations numbered from 1 as they come: the text, the verdicts and the evidence cited."""
 
     text: str
     verdicts: tuple[Verdict, ...]
     cited: tuple[Evidence, ...]
-    dropped: int
-
-    @property
-    def told(self) -> tuple[Evidence, ...]:
-        """What is cited by sentences that hold more than a scrap of it."""
-        said = {item.number: [one.sentence for one in self.verdicts if one.verdict == "supported" and item.number in one.citations] for item in self.cited}
-        return tuple(item for item in self.cited if _share(item.statement.text, said[item.number]) >= TOLD)
 
 
 def verify(
     draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: Embedder, nearness: float, entailment: Entailment | None = None, asked: str = ""
 ) -> Verified:
-    """Judges every sentence; one that nothing bears out is dropped, and so is one that was said before.
+    """Judges every sentence; one that nothing bears out is dropped, and so is one that a model said before.
 
     A sentence that is a cited statement word for word is supported. Else each figure, date and name in it must stand in a statement that it cites (or in
     that one's title, names or date), it may not deny more than they do, half of the words that it adds to what was `asked` must be theirs where they are
@@ -69,33 +78,52 @@ def verify(
     by_number = {item.number: item for item in evidence}
     check = _Check(names, embedder, nearness, entailment, frozenset(tokens(asked)))
     verdicts: list[Verdict] = []
-    kept: dict[str, Sentence] = {}
+    kept: list[Sentence] = []
+    judged: set[Sentence] = set()
+
+    def keep(sentence: Sentence, reason: str = "") -> None:
+        kept.append(sentence)
+        verdicts.append(Verdict(sentence.text, sentence.cited, "supported", reason))
+
     for sentence in draft.sentences:
-        if sentence.text in kept:
+        said = replace(sentence, lead="")
+        if draft.mode == "model" and (said in judged or any(sentence.text == other.text for other in kept)):
             continue
+        judged.add(said)
         cited = [by_number[number] for number in dict.fromkeys(sentence.cited) if number in by_number]
         reason = check.fault(sentence.text, cited)
         meant = _meant(sentence.text, evidence) if reason else None
-        if meant and meant.share >= REPEATED and not check.fault(sentence.text, [meant.item]):
-            kept[sentence.text] = Sentence(sentence.lead, sentence.text, (meant.item.number,))
-            verdicts.append(Verdict(sentence.text, (meant.item.number,), "supported", CITED_ANEW))
-        elif not reason:
-            numbers = tuple(item.number for item in check.needed(sentence.text, cited))
-            kept[sentence.text] = Sentence(sentence.lead, sentence.text, numbers)
-            verdicts.append(Verdict(sentence.text, numbers, "supported", ""))
+        if not reason:
+            keep(replace(sentence, cited=tuple(item.number for item in check.needed(sentence.text, cited))))
+        elif meant and meant.share >= REPEATED and not check.fault(sentence.text, [meant.item]):
+            keep(replace(sentence, cited=(meant.item.number,)), CITED_ANEW)
         else:
             verdicts.append(Verdict(sentence.text, tuple(item.number for item in cited), "unsupported", reason))
             quoted = meant.item if meant and meant.share >= SHARED else next(iter(cited), None)
-            if quoted and not any(quoted.number in other.cited for other in kept.values()):
-                kept[quoted.statement.text] = Sentence(sentence.lead, quoted.statement.text, (quoted.number,))
-                verdicts.append(Verdict(quoted.statement.text, (quoted.number,), "supported", INSTEAD))
+            if quoted and not any(quoted.number in other.cited or quoted.statement.text == other.text for other in kept):
+                keep(Sentence(sentence.lead, quoted.statement.text, (quoted.number,)), INSTEAD)
     if all(verdict.reason == INSTEAD for verdict in verdicts if verdict.verdict == "supported"):
-        kept, verdicts = {}, [verdict for verdict in verdicts if verdict.verdict == "unsupported"]
-    order = {number: at for at, number in enumerate(dict.fromkeys(number for sentence in kept.values() for number in sentence.cited), 1)}
-    text = "".join(str(Sentence(sentence.lead, sentence.text, tuple(order[number] for number in sentence.cited))) for sentence in kept.values()).strip()
-    cited_evidence = tuple(Evidence(order[number], item.text, item.chunk, item.statement, item.score) for number in order for item in [by_number[number]])
-    renumbered = tuple(Verdict(v.sentence, tuple(order[n] for n in v.citations if n in order), v.verdict, v.reason) for v in verdicts)
-    return Verified(text, renumbered, cited_evidence, sum(verdict.verdict == "unsupported" for verdict in verdicts))
+        return Verified((), tuple(verdict for verdict in verdicts if verdict.verdict == "unsupported"))
+    return Verified(tuple(kept), tuple(verdicts))
+
+
+def told(verified: Verified, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """What is cited for more than a scrap: the sentences that cite it hold at least `TOLD` of its words, or one of them is in the other language."""
+    said = {item.number: [sentence.text for sentence in verified.sentences if item.number in sentence.cited] for item in evidence}
+
+    def translated(item: Evidence) -> bool:
+        return any(_lang(text) != item.text.lang and any(map(str.isalpha, text)) for text in said[item.number])
+
+    return [item for item in evidence if translated(item) or _share(item.statement.text, said[item.number]) >= TOLD]
+
+
+def numbered(verified: Verified, evidence: Sequence[Evidence]) -> Numbered:
+    """The answer as it is read, its citations numbered anew."""
+    by_number = {item.number: item for item in evidence}
+    order = {old: at for at, old in enumerate(dict.fromkeys(old for sentence in verified.sentences for old in sentence.cited), 1)}
+    text = "".join(str(replace(sentence, cited=tuple(order[old] for old in sentence.cited))) for sentence in verified.sentences).strip()
+    verdicts = (replace(verdict, citations=tuple(order[old] for old in verdict.citations if old in order)) for verdict in verified.verdicts)
+    return Numbered(text, tuple(verdicts), tuple(replace(by_number[old], number=at) for old, at in order.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +145,7 @@ class _Check:
         reason = _unsaid(sentence, cited, self.names)
         if reason:
             return reason
-        one_language = {item.text.lang for item in cited} == {"zh" if HAN.search(sentence) else "en"}
-        if (one_language and _share(sentence, [_told(item) for item in cited], self.asked) < SHARED) or max(self.near(sentence, cited)) < self.nearness:
+        if self.shared(sentence, cited) < SHARED or max(self.near(sentence, cited)) < self.nearness:
             return "its meaning is far from what it cites"
         if self.entailment and self.entailment.contradicts([item.statement.text for item in cited], sentence):
             return "it contradicts what it cites"
@@ -127,13 +154,22 @@ class _Check:
     def needed(self, sentence: str, cited: Sequence[Evidence]) -> list[Evidence]:
         """Of cited statements that together bear the sentence out, those without which they would not.
 
-        Where some do so each alone, the others are let go, and so are those that lie farther than halfway from the nearest to `nearness`.
+        Where some do so each alone, and hold about as many of its words as all together, the others are let go, and so are those that lie farther than
+        halfway from the nearest to `nearness`.
         """
         if len(cited) == 1:
             return list(cited)
-        alone = [item for item in cited if sentence == item.statement.text or not _unsaid(sentence, [item], self.names)]
+        least = REPEATED * self.shared(sentence, cited)
+        alone = [
+            item for item in cited if sentence == item.statement.text or not (_unsaid(sentence, [item], self.names) or self.shared(sentence, [item]) < least)
+        ]
         near = self.near(sentence, alone)
         return [item for item, one in zip(alone, near, strict=True) if one >= (self.nearness + max(near)) / 2] or list(cited)
+
+    def shared(self, sentence: str, cited: Sequence[Evidence]) -> float:
+        """The share of the sentence's words, without those of the question, that the statements hold; 1 where one is of the other language."""
+        same = {item.text.lang for item in cited} == {_lang(sentence)}
+        return _share(sentence, [_held(item) for item in cited], self.asked) if same else 1.0
 
     def near(self, sentence: str, items: Sequence[Evidence]) -> list[float]:
         """The cosine of the sentence with each statement."""
@@ -150,13 +186,19 @@ class _Meant:
 
 
 def _meant(sentence: str, evidence: Sequence[Evidence]) -> _Meant | None:
-    """The statement that holds the most of the sentence's words."""
+    """The statement that holds the most of the sentence's words, if it has any."""
+    if not tokens(sentence):
+        return None
     return max((_Meant(item, _share(sentence, [item.statement.text])) for item in evidence), key=lambda one: one.share, default=None)
 
 
-def _told(item: Evidence) -> str:
+def _held(item: Evidence) -> str:
     """What stands in a statement, with its text's title and other names."""
     return f"{item.statement.text} {item.text.title} {' '.join(item.text.aliases)}"
+
+
+def _lang(text: str) -> Lang:
+    return "zh" if HAN.search(text) else "en"
 
 
 def _share(sentence: str, told: Sequence[str], besides: Collection[str] = ()) -> float:
@@ -167,9 +209,12 @@ def _share(sentence: str, told: Sequence[str], besides: Collection[str] = ()) ->
 
 
 def sentences(text: str) -> list[Sentence]:
-    """The sentences of what a model wrote, in order, with the citations that follow each; that precede each, where the first thing written is one."""
+    """The sentences of what a model wrote, in order, with the citations that follow each; that precede each, where the first thing written is one.
+
+    A numbered list becomes one of bullets.
+    """
     found: list[Sentence] = []
-    text = _marks_behind(text)
+    text = _marks_behind(_NUMBERED.sub(r"\1- ", text))
     at = 0
     for marks in re.finditer(r"(?:\s*\[\d{1,4}\])+[.。]?", text):
         *bare, last = _split(text[at : marks.start()]) or [""]
@@ -233,7 +278,7 @@ def _unsaid(sentence: str, cited: Sequence[Evidence], names: Names) -> str:
     for figure in figures(sentence):
         if not any(figure.agrees(other) for other in held):
             return f"{figure.value} {figure.unit}".strip() + " is not in what it cites"
-    said = fold(" ".join(map(_told, cited)))
+    said = fold(" ".join(map(_held, cited)))
     topics = {topic for name in names.find(said) for topic in name.topics}
     for name in names.find(sentence):
         if fold(name.written) not in said and not topics & set(name.topics):

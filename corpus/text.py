@@ -80,7 +80,7 @@ def split(text: str) -> list[str]:
     """The sentences of a text in either language, each with the white space that follows it."""
     parts: list[str] = []
     for part in segment("zh" if HAN.search(text) else "en", text):
-        if parts and part[:1].isdigit() and _BEFORE_NUMBER.search(parts[-1]):
+        if parts and part[:1].isdigit() and _BEFORE_NUMBER.search(parts[-1][-20:]):
             parts[-1] += part
         else:
             parts.append(part)

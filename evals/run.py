@@ -15,7 +15,7 @@ from typing import Literal
 from assistant.chain import FELL_BACK, UNSUPPORTED, Ask, Chain
 from assistant.errors import HkaiError, ModelError
 from assistant.records import Answer, Citation
-from assistant.verify import INSTEAD
+from assistant.verify import QUOTED
 from corpus.readers import Unreadable, from_file
 from evals.cases import NEVER_ANSWERABLE, Case
 from evals.metrics import citation_precision, citation_recall, correct, faithfulness, holds, missing
@@ -110,7 +110,7 @@ def _result(chain: Chain, case: Case, mode: Mode) -> Result:
     cited = tuple(_labels(chain, citation.text_id, citation.start) for citation in answer.citations)
     result = Result(case, answer, _right(case, answer), cited=cited, milliseconds=taken)
     if answer.verdicts:
-        result = replace(result, faithfulness=faithfulness([not verdict.reason for verdict in answer.verdicts if verdict.reason != INSTEAD]))
+        result = replace(result, faithfulness=faithfulness([not verdict.reason for verdict in answer.verdicts if verdict.reason not in QUOTED]))
     if case.answerable:
         said = "\n".join(citation.quote for citation in answer.citations)
         result = replace(result, missing=tuple(map(tuple, missing(answer.text, case.required))), citation_recall=citation_recall(said, case.required))

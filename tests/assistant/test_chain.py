@@ -16,8 +16,8 @@ from assistant.evidence import load_weights, overtaken
 from assistant.model import ModelWriter
 from assistant.prompts import REMINDER
 from assistant.quotes import NOT_FOUND
-from assistant.records import Answer, Draft, Event, Turn, Verdict
-from assistant.verify import Verified
+from assistant.records import Answer, Event, Turn
+from assistant.verify import ADDED
 from index.judge import Judge
 from index.library import Library
 from index.search import Filters, embed
@@ -232,11 +232,13 @@ def test_what_the_model_writes_is_streamed_and_verified(writing: Chain, scripted
     first, second, *_ = evidence_of(scripted.requests[0]).items()
     assert written == f"{first[1]} [{first[0]}] {second[1]} [{second[0]}]"
     found = writing.find(Ask(SCHEME))
-    cited = tuple(item for item in found.evidence if item.number in (first[0], second[0]))
-    verdicts = tuple(Verdict(item.statement.text, (item.number,), "supported", "") for item in cited)
-    added = quotes.complete(found.question, Draft((), "model"), Verified("", verdicts, cited, 0), found.evidence).sentences
-    assert added
-    assert answer.text == " ".join(f"{said} [{at}]" for at, said in enumerate([first[1], second[1], *(sentence.text for sentence in added)], 1))
+    chosen = quotes.choose(found.question, found.evidence)
+    least, old = max(item.score for item in chosen) - quotes.ABOUT_AS_GOOD, overtaken(found.question, found.evidence)
+    left = [item for item in chosen if item.statement.text not in (first[1], second[1])]
+    added = [item.statement.text for item in left if item.score >= least and item.number not in old]
+    assert 2 < len(added) < len(left)
+    assert answer.text == written + "".join(f"\n- {said} [{at}]" for at, said in enumerate(added, 3))
+    assert [verdict.reason for verdict in answer.verdicts] == ["", "", *(ADDED for _ in added)]
     _holds(answer, library)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from assistant.quotes import MOST, NOT_FOUND, NOTHING_LEFT, choose, complete, not_found, say_earlier, unheard, write
-from assistant.records import Draft, Evidence, Period, Question, Sentence, Side, Verdict
-from assistant.verify import Verified
+from assistant.records import Evidence, Period, Question, Sentence, Side, Verdict
+from assistant.verify import ADDED, Verified
 from corpus.figures import figures
 from index.chunks import statement_id
 from index.library import Library
@@ -127,25 +127,31 @@ def test_an_answer_may_not_leave_out_what_is_as_good_or_newer_or_most_of_a_list(
     chunk = library.chunk_of(statement_id(text.id, 0))
     told = [Evidence(at, text, chunk, replace(text.statements[at], series=""), score) for at, score in enumerate((9.0, 8.0, 5.5), 1)]
     best, second, third = told
-    said = Sentence("", "It is so.", (3,))
 
-    def completed(question: Question, *cited: Evidence, of: list[Evidence] = told, scrap: str = "") -> list[tuple[int, ...]]:
-        verdicts = tuple(Verdict(scrap or item.statement.text, (item.number,), "supported", "") for item in cited)
-        return [sentence.cited for sentence in complete(question, Draft((said,), "model"), Verified("", verdicts, cited, 0), of).sentences]
+    def completed(question: Question, *cited: Evidence, of: list[Evidence] = told, scrap: str = "", lead: str = "") -> str:
+        sentences = tuple(Sentence(lead, scrap or item.statement.text, (item.number,)) for item in cited)
+        written = tuple(Verdict(sentence.text, sentence.cited, "supported", "") for sentence in sentences)
+        found = complete(question, Verified(sentences, written), of)
+        assert [verdict.citations for verdict in found.verdicts] == [sentence.cited for sentence in found.sentences]
+        assert [verdict.reason for verdict in found.verdicts].count(ADDED) == len(found.sentences) - len(sentences)
+        return "".join(f"{sentence.lead}[{sentence.cited[0]}]" for sentence in found.sentences)
 
     question = _question("How much?")
-    assert completed(question, best, second) == [(3,)]
-    assert completed(question, second) == [(3,), (1,)]
-    assert completed(question, third) == [(3,), (1,), (2,)]
-    assert completed(question, best, second, scrap="2024.") == [(3,), (1,), (2,)]  # cited, and not told
+    assert completed(question, best, second) == "[1][2]"
+    assert completed(question, second) == "[2] [1]"
+    assert completed(question, third) == "[3] [1] [2]"
+    assert completed(question, third, lead="\n- ") == "\n- [3]\n- [1]\n- [2]"
+    assert completed(question, best, second, scrap="2024.") == "[1][2] [1] [2]"  # cited, and not told
+    assert completed(question, best, second, scrap="計劃自2024年起。") == "[1][2]"  # nobody knows how much of it
     for several in (replace(question, kind="list"), replace(question, parts=("How much?", "Since when?"))):
-        assert completed(several, third) == [(3,), (1,), (2,)]
-        assert completed(several, best) == [(3,), (2,), (3,)]
-        assert completed(several, best, second) == [(3,)]  # more than half
+        assert completed(several, third) == "[3] [1] [2]"
+        assert completed(several, best) == "[1] [2] [3]"
+        assert completed(several, best, second) == "[1][2]"  # more than half
     words = {item.number: f"It had {item.number} members." for item in told}
     series = [replace(one, statement=replace(one.statement, text=words[one.number], series="members", as_of=f"202{one.number}")) for one in told]
-    assert completed(question, series[0], series[1], of=series) == [(3,), (3,)]  # the newest first
-    assert completed(replace(question, kind="timeline"), series[0], series[1], of=series) == [(3,)]
+    assert completed(question, series[0], of=series) == " [3]Earlier: [1]"  # the newest first
+    assert completed(question, series[2], of=series) == "[3]"
+    assert completed(replace(question, kind="timeline"), series[0], series[1], of=series) == "[1][2]"
 
 
 def test_what_is_not_found_is_said_with_what_is_near(library: Library) -> None:
@@ -167,11 +173,15 @@ def test_an_older_figure_is_called_so_unless_its_time_is_asked_for(library: Libr
     told = (newest, first, text.statements[0], second)
     evidence = tuple(Evidence(number, text, chunk, statement, 1.0) for number, statement in enumerate(told, 1))
     question = _question("How many projects?", kind="figure")
-    said = "".join(map(str, say_earlier(question, write(question, evidence), evidence).sentences))
+    said = "".join(map(str, say_earlier(question, write(question, evidence).sentences, evidence)))
     assert said == f"{newest.text} [1] {text.statements[0].text} [3] Earlier: {second.text} [4] {first.text} [2]"
     in_chinese = replace(question, lang="zh")
-    assert f" 較早前：{second.text} [4]" in "".join(map(str, say_earlier(in_chinese, write(in_chinese, evidence), evidence).sentences))
+    assert f" 較早前：{second.text} [4]" in "".join(map(str, say_earlier(in_chinese, write(in_chinese, evidence).sentences, evidence)))
     for other in (replace(question, period=Period("2025", "2025")), replace(question, kind="timeline")):
-        assert say_earlier(other, write(other, evidence), evidence) == write(other, evidence)
-    both = Draft((Sentence("", "It rose.", (1, 2)),), "model")
+        assert say_earlier(other, write(other, evidence).sentences, evidence) == write(other, evidence).sentences
+    both = (Sentence("", "It rose.", (1, 2)),)
     assert say_earlier(question, both, evidence) == both
+
+
+def test_the_numbers_of_a_statements_own_notes_are_no_citations() -> None:
+    assert str(Sentence(" ", "Transformers [3] dominate the field [12].", (1,))) == " Transformers (3) dominate the field (12). [1]"

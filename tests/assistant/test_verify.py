@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from assistant.evidence import load_weights
 from assistant.question import Names
 from assistant.records import Draft, Evidence, Sentence
-from assistant.verify import CITED_ANEW, INSTEAD, Verified, sentences, verify
+from assistant.verify import CITED_ANEW, INSTEAD, Numbered, Verified, numbered, sentences, told, verify
 from index.chunks import statement_id
 from index.judge import Entailment
 from index.library import Library
@@ -30,9 +31,14 @@ def evidence(library: Library) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def _verified(library: Library, evidence: tuple[Evidence, ...], *written: tuple[str, tuple[int, ...]]) -> Verified:
+def _verified(library: Library, evidence: tuple[Evidence, ...], *written: tuple[str, tuple[int, ...]]) -> Numbered:
     draft = Draft(tuple(Sentence(" " if at else "", text, cited) for at, (text, cited) in enumerate(written)), "model", "small")
-    return verify(draft, evidence, Names(library.texts.values()), library.embedder, load_weights(library.embedder.name).meaning)
+    found = verify(draft, evidence, Names(library.texts.values()), library.embedder, load_weights(library.embedder.name).meaning)
+    return numbered(found, evidence)
+
+
+def _dropped(found: Numbered) -> list[str]:
+    return [verdict.sentence for verdict in found.verdicts if verdict.verdict == "unsupported"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ def test_a_sentence_that_its_source_does_not_bear_out_is_dropped(
     found = _verified(library, evidence, (RATE, (1,)), (sentence, cited))
     assert [(verdict.verdict, verdict.reason) for verdict in found.verdicts if verdict.reason != INSTEAD] == [("supported", ""), ("unsupported", reason)]
     assert sentence not in found.text
-    assert found.dropped == 1
+    assert _dropped(found) == [sentence]
 
 
 @pytest.mark.parametrize("cited", [(), (9,), (2,), (2, 3)])
@@ -100,6 +106,7 @@ def test_a_sentence_without_a_number_or_with_a_wrong_one_gets_that_of_the_statem
         ("The AI Subsidy Scheme covers 70% of the price of computing power.", (1, 2), [RATE]),  # the other does not say how much
         ("The AI Subsidy Scheme pays 70% and has taken applications since October 2024.", (2, 1), [OPENED, RATE]),  # each says a half
         (RATE, (2, 1), [RATE]),
+        ("The AI Subsidy Scheme has taken applications from eligible organisations, and Cyberport counts GOGOX and Klook.", (2, 3), [OPENED, UNICORNS]),
     ],
 )
 def test_a_statement_that_adds_nothing_is_not_cited(
@@ -117,14 +124,35 @@ def test_in_place_of_what_was_left_out_stands_what_it_tried_to_say(library: Libr
         (RATE, INSTEAD),
         (OPENED, INSTEAD),
     ]
-    assert found.dropped == 3
+    assert len(_dropped(found)) == 3
     assert _verified(library, evidence, (wrong, (1,))).text == ""  # nothing that the model wrote is left
 
 
 def test_what_was_said_before_is_left_out(library: Library, evidence: tuple[Evidence, ...]) -> None:
-    found = _verified(library, evidence, (RATE, (1,)), (RATE, (1,)), (RATE, ()))
+    wrong = "Whales sing in the cold sea at night."
+    found = _verified(library, evidence, (RATE, (1,)), (RATE, (1,)), (RATE, ()), (wrong, ()), (wrong, ()))
     assert found.text == f"{RATE} [1]"
-    assert found.dropped == 0
+    assert _dropped(found) == [wrong]
+    cells = Draft(tuple(Sentence(lead, RATE, (1,)) for lead in ("\n| ", " | ")), "quotes")  # a table keeps its cells
+    assert len(verify(cells, evidence, Names(()), library.embedder, 0.0).sentences) == 2
+
+
+def test_what_has_no_word_repeats_nothing(library: Library, evidence: tuple[Evidence, ...]) -> None:
+    found = _verified(library, evidence, ("是的。", ()), (UNICORNS, (3,)))
+    assert found.text == f"{UNICORNS} [1]"
+    assert _dropped(found) == ["是的。"]
+
+
+def test_what_is_cited_for_a_scrap_is_not_told(library: Library, evidence: tuple[Evidence, ...]) -> None:
+    def said(*written: str) -> list[int]:
+        draft = Draft(tuple(Sentence("", text, (1,)) for text in written), "model")
+        return [item.number for item in told(verify(draft, evidence, Names(()), library.embedder, 0.0), evidence)]
+
+    assert said("70%") == []
+    assert said("70%", "The AI Subsidy Scheme met 70% of the list price of computing power.") == [1]
+    assert said("資助計劃支付70%。") == [1]  # how much of it is told cannot be counted in another language
+    chinese = (replace(evidence[0], text=replace(evidence[0].text, lang="zh"), statement=replace(evidence[0].statement, text="計劃在2025年支付70%。")),)
+    assert told(Verified((Sentence("", "70%", (1,)),), ()), chinese) == []
 
 
 def test_citations_are_numbered_anew_in_the_order_of_the_text(library: Library, evidence: tuple[Evidence, ...]) -> None:
@@ -136,7 +164,7 @@ def test_citations_are_numbered_anew_in_the_order_of_the_text(library: Library, 
 
 
 def test_nothing_is_left_of_nothing(library: Library, evidence: tuple[Evidence, ...]) -> None:
-    assert _verified(library, evidence) == Verified("", (), (), 0)
+    assert _verified(library, evidence) == Numbered("", (), ())
 
 
 DENIALS = ("The Scheme does not pay salaries.", "Cyberport does not pay rent.", "Non-profit bodies are exempt from the fee.", "每間企業毋須繳費。")
@@ -183,6 +211,10 @@ def test_a_sentence_may_not_contradict_its_source_where_there_is_a_model_of_enta
         ("One. Two. [1]", [("One.", ()), ("Two.", (1,))]),
         ("One. [1] [2]", [("One.", (1, 2))]),
         ("- One. [1]\n- Two. [2]", [("One.", (1,)), ("Two.", (2,))]),
+        ("1. One. [1]\n2. Two. [2]", [("One.", (1,)), ("Two.", (2,))]),
+        ("1) One. [1]\n(2) Two. [2]", [("One.", (1,)), ("Two.", (2,))]),
+        ("1、一句。[1]\n2、二句。[2]", [("一句。", (1,)), ("二句。", (2,))]),
+        ("3.5 million. [1]\n2024. Two. [2]", [("3.5 million.", (1,)), ("2024.", ()), ("Two.", (2,))]),
         ("一句。[1]二句。[2]", [("一句。", (1,)), ("二句。", (2,))]),
         ("一句[1]。二句[2]。", [("一句", (1,)), ("二句", (2,))]),
         ("One. [1] Bare.", [("One.", (1,)), ("Bare.", ())]),
@@ -208,5 +240,7 @@ def test_lists_and_paragraphs_keep_their_form() -> None:
 )
 def test_any_writing_is_cut_without_losing_a_word(written: str) -> None:
     cut = sentences(written)
+    words = re.sub(r"\[\d{1,4}\]|[\W_]", "", written)
+    assert re.sub(r"[\W_]", "", "".join(sentence.text for sentence in cut)) == words
     assert all(sentence.text.strip() == sentence.text != "" for sentence in cut)
     assert all(0 <= number <= 9999 for sentence in cut for number in sentence.cited)
