@@ -70,7 +70,8 @@ def complete(question: Question, verified: Verified, evidence: Sequence[Evidence
     quoted, is not told, and scores about as well as the best; where several things are asked for and less than half of what would be quoted is told, all
     of that."""
     cited = {number for sentence in verified.sentences for number in sentence.cited}
-    resting, passed = ([item for item in evidence if (item.number in cited) is among] for among in (True, False))
+    resting = [item for item in evidence if item.number in cited]
+    passed = [item for item in evidence if item.number not in cited]
     late = overtaken(question, resting)
     newer = [[item for item in passed if one.number in overtaken(question, [one, item])] for one in resting if one.number not in late]
     before = list({item.number: item for item in (max(items, key=lambda item: item.statement.as_of) for items in newer if items)}.values())

@@ -65,7 +65,7 @@ class Numbered:
 def verify(
     draft: Draft, evidence: Sequence[Evidence], names: Names, embedder: Embedder, nearness: float, entailment: Entailment | None = None, asked: str = ""
 ) -> Verified:
-    """Judges every sentence; one that nothing bears out is dropped, and so is one that a model said before.
+    """Judges every sentence; one that nothing bears out is dropped, and so is one that was said before.
 
     A sentence that is a cited statement word for word is supported. Else each figure, date and name in it must stand in a statement that it cites (or in
     that one's title, names or date), it may not deny more than they do, half of the words that it adds to what was `asked` must be theirs where they are
@@ -87,7 +87,7 @@ def verify(
 
     for sentence in draft.sentences:
         said = replace(sentence, lead="")
-        if draft.mode == "model" and (said in judged or any(sentence.text == other.text for other in kept)):
+        if "|" not in sentence.lead and (said in judged or any(sentence.text == other.text for other in kept)):  # the cells of a table all stand
             continue
         judged.add(said)
         cited = [by_number[number] for number in dict.fromkeys(sentence.cited) if number in by_number]

@@ -17,6 +17,8 @@ OWN = "own-"
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 # Abbreviations that a number follows, beyond those that sentencex knows.
+# A letter with its full stop; right behind another full stop it belongs to that one's word, as in "GenA.I.".
+_LETTER = re.compile(r"[A-Za-z]\.")
 _BEFORE_NUMBER = re.compile(r"\b(?:approx|ca|caps?|ch|cl|paras?|pp|regs?|sched|sects?|vols?)\. ?$", re.IGNORECASE)
 
 
@@ -80,7 +82,8 @@ def split(text: str) -> list[str]:
     """The sentences of a text in either language, each with the white space that follows it."""
     parts: list[str] = []
     for part in segment("zh" if HAN.search(text) else "en", text):
-        if parts and part[:1].isdigit() and _BEFORE_NUMBER.search(parts[-1][-20:]):
+        before = parts[-1][-20:] if parts else ""
+        if (part[:1].isdigit() and _BEFORE_NUMBER.search(before)) or (_LETTER.match(part) and before.endswith(".")):
             parts[-1] += part
         else:
             parts.append(part)

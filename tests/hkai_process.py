@@ -35,10 +35,12 @@ def environment(data: Path, **more: str) -> dict[str, str]:
     return clean(dict(os.environ)) | closed | {"HKAI_DATA": str(data), "PYTHONPATH": str(ROOT), "COLUMNS": "200"} | more
 
 
-def hkai(*arguments: str, data: Path, cwd: Path, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+def hkai(*arguments: str, data: Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     command = [sys.executable, "-c", "from ui.cli import main; main()", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment(data, **more), input=typed, capture_output=True, text=True, timeout=UNTIL_READY, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=environment(data, **more), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=UNTIL_READY, check=False
+    )
 
 
 def free_port() -> int:

@@ -220,6 +220,7 @@ def test_a_sentence_may_not_contradict_its_source_where_there_is_a_model_of_enta
         ("One. [1] Bare.", [("One.", (1,)), ("Bare.", ())]),
         ("One. [1] [", [("One.", (1,))]),
         ("HKSTP arose under Cap. 565 then. [1]", [("HKSTP arose under Cap. 565 then.", (1,))]),
+        ("The GenA.I. Sandbox opened. [1]", [("The GenA.I. Sandbox opened.", (1,))]),
         ("[1] One. [2] Two.", [("One.", (1,)), ("Two.", (2,))]),  # a model that puts its numbers first
         ("- [1] One.\n- [2][3] Two.", [("One.", (1,)), ("Two.", (2, 3))]),
         ("[1]", []),

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import json
 import os
 import re
 import shutil
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -113,10 +115,11 @@ def test_a_setting_that_does_not_exist_is_named(run: Run, monkeypatch: pytest.Mo
 # chat
 
 
-def test_a_conversation_goes_on_until_an_empty_line(server: Server, tmp_path: Path) -> None:
-    done = hkai("chat", data=server.data, cwd=tmp_path, typed=f"{SCHEME}\nWho runs it?\n\n")
-    assert done.returncode == 0, done.stderr
-    first, second = done.stdout.split("> ")[1:3]
+def test_a_conversation_goes_on_until_an_empty_line(run: Run, own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{SCHEME}\nWho runs it?\n\n"))
+    said = run("chat")
+    assert said.status == 0, said.err
+    first, second = said.out.split("> ")[1:3]
     assert "HK$3 billion" in first
     assert "Cyberport" in second
     assert "AI Subsidy Scheme" in second
