@@ -11,8 +11,7 @@ _MARK = rf"{_SPACE}[\[【［]\s?\^?\d{{1,4}}(?:\s?[,，、;；]\s?\d{{1,4}}){{0,
 _MARKS = re.compile(rf"(?P<before>{_STOP}?)(?P<marks>(?:{_MARK}){{1,12}})(?P<after>{_SPACE}{_STOP}?)")
 # The end of what has come so far, if it may still become marks, or marks with a full stop behind them.
 _UNDECIDED = re.compile(rf"{_STOP}?(?:{_MARK}){{0,12}}{_SPACE}(?:[\[【［][\d\s^,，、;；]{{0,60}})?$")
-
-
+# A number in brackets as a statement has it.
 _BRACKETED = re.compile(r"\[(\d{1,4})\]")
 
 

@@ -73,8 +73,12 @@ def complete(question: Question, verified: Verified, evidence: Sequence[Evidence
     resting = [item for item in evidence if item.number in cited]
     passed = [item for item in evidence if item.number not in cited]
     late = overtaken(question, resting)
-    newer = [[item for item in passed if one.number in overtaken(question, [one, item])] for one in resting if one.number not in late]
-    before = list({item.number: item for item in (max(items, key=lambda item: item.statement.as_of) for items in newer if items)}.values())
+    before: list[Evidence] = []
+    for one in resting:
+        newer = [item for item in passed if one.number in overtaken(question, [one, item])]
+        newest = max(newer, key=lambda item: item.statement.as_of, default=None)
+        if newest and one.number not in late and newest not in before:
+            before.append(newest)
     chosen, said, old = choose(question, evidence), told(verified, evidence), overtaken(question, evidence)
     if (question.kind in SEVERAL or question.parts) and 2 * len(said) < len(chosen):
         after = [item for item in chosen if item not in (*said, *before)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from assistant.question import Names
 from assistant.records import Draft, Evidence, Sentence, Verdict
 from corpus.figures import figures
-from corpus.text import HAN, Lang, split
+from corpus.text import split, written_in
 from index.embedder import Embedder
 from index.judge import Entailment
 from index.words import fold, tokens
@@ -30,6 +30,7 @@ REPEATED, SHARED = 0.8, 0.5
 TOLD = 0.25
 _BULLET = " \t\n-*•"
 _MARKS = re.compile(r"((?:\[\d{1,4}\]\s*)+)")
+# The number of an item of a list, at the start of a line.
 _NUMBERED = re.compile(r"^([ \t]*)\(?\d{1,2}(?:[.)][ \t]+|[、）][ \t]*)", re.MULTILINE)
 # Publisher and date as they stand behind a statement in what a model is sent.
 _SOURCE = re.compile(r"\((?:[^()]|\([^()]*\)){1,400}as of [\d-]{4,10}(?:; SUPERSEDED)?\)$")
@@ -112,7 +113,7 @@ def told(verified: Verified, evidence: Sequence[Evidence]) -> list[Evidence]:
     said = {item.number: [sentence.text for sentence in verified.sentences if item.number in sentence.cited] for item in evidence}
 
     def translated(item: Evidence) -> bool:
-        return any(_lang(text) != item.text.lang and any(map(str.isalpha, text)) for text in said[item.number])
+        return any(written_in(text) != item.text.lang and any(map(str.isalpha, text)) for text in said[item.number])
 
     return [item for item in evidence if translated(item) or _share(item.statement.text, said[item.number]) >= TOLD]
 
@@ -168,7 +169,7 @@ class _Check:
 
     def shared(self, sentence: str, cited: Sequence[Evidence]) -> float:
         """The share of the sentence's words, without those of the question, that the statements hold; 1 where one is of the other language."""
-        same = {item.text.lang for item in cited} == {_lang(sentence)}
+        same = {item.text.lang for item in cited} == {written_in(sentence)}
         return _share(sentence, [_held(item) for item in cited], self.asked) if same else 1.0
 
     def near(self, sentence: str, items: Sequence[Evidence]) -> list[float]:
@@ -195,10 +196,6 @@ def _meant(sentence: str, evidence: Sequence[Evidence]) -> _Meant | None:
 def _held(item: Evidence) -> str:
     """What stands in a statement, with its text's title and other names."""
     return f"{item.statement.text} {item.text.title} {' '.join(item.text.aliases)}"
-
-
-def _lang(text: str) -> Lang:
-    return "zh" if HAN.search(text) else "en"
 
 
 def _share(sentence: str, told: Sequence[str], besides: Collection[str] = ()) -> float:

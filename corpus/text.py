@@ -16,9 +16,9 @@ Kind = Literal["official", "established", "copy", "own"]
 OWN = "own-"
 
 HAN = re.compile(r"[\u3400-\u9fff]")
-# Abbreviations that a number follows, beyond those that sentencex knows.
 # A letter with its full stop; right behind another full stop it belongs to that one's word, as in "GenA.I.".
 _LETTER = re.compile(r"[A-Za-z]\.")
+# Abbreviations that a number follows, beyond those that sentencex knows.
 _BEFORE_NUMBER = re.compile(r"\b(?:approx|ca|caps?|ch|cl|paras?|pp|regs?|sched|sects?|vols?)\. ?$", re.IGNORECASE)
 
 
@@ -78,10 +78,15 @@ class SourceText:
         return hashlib.sha256(repr((parts, self.aliases, self.statements)).encode()).hexdigest()
 
 
+def written_in(text: str) -> Lang:
+    """The language of a sentence: Chinese where it holds a Chinese character."""
+    return "zh" if HAN.search(text) else "en"
+
+
 def split(text: str) -> list[str]:
     """The sentences of a text in either language, each with the white space that follows it."""
     parts: list[str] = []
-    for part in segment("zh" if HAN.search(text) else "en", text):
+    for part in segment(written_in(text), text):
         before = parts[-1][-20:] if parts else ""
         if (part[:1].isdigit() and _BEFORE_NUMBER.search(before)) or (_LETTER.match(part) and before.endswith(".")):
             parts[-1] += part

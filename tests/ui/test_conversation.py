@@ -268,6 +268,7 @@ def test_an_answer_that_is_written_can_be_stopped_and_asked_again(browser: Brows
         answer = answered(page).locator(".answer")
         for statement in list(evidence_of(model_server.requests[-1]).values())[:2]:
             expect(answer).to_contain_text(statement)
+        expect(answer.locator("a.cite")).to_have_count(5)  # these two, and three that were left out
 
 
 def test_a_conversation_that_is_opened_ends_the_answer_of_another_and_stays_its_own(browser: Browser, model_server: ModelServer, model_site: str) -> None:
