@@ -38,6 +38,11 @@ def read(pieces: Iterable[str], known: Collection[int]) -> Iterator[str]:
         yield _MARKS.sub(lambda match: _one_form(match, known), held)
 
 
+def unnumbered(answer: str) -> str:
+    """An answer without its marks, whose numbers mean nothing beyond it."""
+    return "".join(read([answer], ()))
+
+
 def _one_form(match: re.Match[str], known: Collection[int]) -> str:
     numbers = dict.fromkeys(number for number in map(int, re.findall(r"\d+", match["marks"])) if number in known)
     marks = "".join(f"[{number}]" for number in numbers)

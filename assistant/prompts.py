@@ -9,7 +9,7 @@ from math import ceil
 
 from assistant.errors import ModelError
 from assistant.evidence import overtaken
-from assistant.marks import unmarked
+from assistant.marks import unmarked, unnumbered
 from assistant.records import Evidence, Question, Turn
 
 SYSTEM = """You answer questions about Hong Kong's artificial-intelligence ecosystem. You are given numbered statements between <evidence> and </evidence>. \
@@ -62,7 +62,6 @@ PER_MESSAGE = 8
 
 _WIDE = re.compile(r"[\u1100-\uffff]|[\U00010000-\U0010ffff]")
 _FENCE = re.compile(r"<\s*(/?)\s*evidence\b[^>]{0,20}>?", re.IGNORECASE)
-_MARKS = re.compile(r"\s*\[\d{1,4}\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def prompt(question: Question, evidence: Sequence[Evidence], turns: Sequence[Tur
     earlier: list[tuple[str, str]] = []
     left = int(room * TURNS)
     for turn in reversed(turns):
-        said = _MARKS.sub("", turn.content[:MAX_TURN])  # these numbers are of another answer's statements
+        said = unnumbered(turn.content[:MAX_TURN])  # these numbers are of another answer's statements
         left -= tokens(said) + PER_MESSAGE
         if left < 0:
             break
@@ -121,7 +120,7 @@ def _size(said: Iterable[str]) -> int:
 
 def declines(written: str) -> bool:
     """Whether what the model wrote is that it found no answer."""
-    return re.sub(r"\W", "", _MARKS.sub("", written)).upper() == NOT_FOUND.replace(" ", "")
+    return re.sub(r"\W", "", unnumbered(written)).upper() == NOT_FOUND.replace(" ", "")
 
 
 def _asked(lines: Sequence[str], question: Question) -> str:

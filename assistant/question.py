@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from assistant import cues
 from assistant.manners import manner
+from assistant.marks import unnumbered
 from assistant.records import Kind, Period, Question, Side, Turn
 from corpus.markdown import topic_id
 from corpus.text import HAN, Lang, SourceText
@@ -26,6 +27,8 @@ T = TypeVar("T")
 MAX_TURNS, MAX_CHARACTERS, MAX_PARTS, MAX_SIDES, MAX_THINGS = 12, 12_000, 3, 3, 12
 # The most characters between two names that a word of comparison joins.
 NEAR = 60
+# How much what the last answer said counts in looking for what a message that leans on it asks, and how many characters of it.
+ANSWERED, OPENING = 0.5, 200
 
 _OTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0590-\u05ff\u0e00-\u0e7f\u0900-\u097f\u0370-\u03ff]")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/–](?:19|20)?\d\d)?(?!\d)")
@@ -146,6 +149,9 @@ def understand(asked: str, turns: Sequence[Turn], names: Names, lang: Lang | Non
         views.setdefault(reading.other, 0.8)
     if state.question and not reading.fresh and (reading.leans or not own or cues.LEAD.match(asked)):
         views.setdefault(f"{state.question} {asked}", 0.6)
+    told = (reading.recalled or state).answers[:1] if reading.leans or reading.other else ()
+    if told:  # "since then", "that batch", "did they reach it?": what is meant stands in the answer, not in the question before
+        views.setdefault(f"{alone} {unnumbered(told[0][:OPENING])}", ANSWERED)
     titled = _with_titles(standalone, own, names, lang or detected)
     parts = tuple(part + standalone[len(alone) :] for part in _parts(alone, names, known))
     for part in parts:
