@@ -4,8 +4,8 @@ Statements: a listwise softmax over each question's hits (Cao et al. 2007, "Lear
 listwise approach", top-one form), the right statements together against all. Enough: logistic regression of whether a
 question is answerable. Both with an L2 penalty.
 
-What the searches say is fitted on the dev split of the question sets; near misses count less there, because these signs cannot
-tell them. What the judge adds is fitted on the `held` pairs, whose facts it was not trained on, and on the dev questions outside
+What the searches say is fitted on the dev split of the question sets and the pairs outside the subject; near misses count less there, because
+these signs cannot tell them. What the judge adds is fitted on the `held` pairs, whose facts it was not trained on, and on the dev questions outside
 the subject, and so is what makes a probability of the confidence without it; what nothing answers, of which the pairs hold more than people
 ask, weighs there as much as in the question sets.
 """
@@ -31,10 +31,11 @@ from evals.pairs import Pair
 from index.search import Filters, Hit, embed
 from index.words import tokens
 
-NEAR_MISS_WEIGHT = 0.15
+# Near misses count less by the searches' signs, and the questions outside the subject less than the others: there are more of them than people ask.
+NEAR_MISS_WEIGHT, OUTSIDE_WEIGHT = 0.15, 0.5
 WRONGLY_DECLINED = 0.02
 # With a judge: by the search alone, and by the judge.
-WRONGLY_DECLINED_BEFORE, WRONGLY_DECLINED_JUDGED = 0.01, 0.035
+WRONGLY_DECLINED_BEFORE, WRONGLY_DECLINED_JUDGED = 0.003, 0.035
 PENALTY = 0.02
 # Questions with several relevant passages, each of many statements, say less of any one.
 PENALTY_OWN = 0.1
@@ -83,20 +84,25 @@ def of_cases(cases: Iterable[Case]) -> list[Asked]:
 
 
 def of_pairs(pairs: Iterable[Pair]) -> list[Asked]:
-    """The held pairs that were written one by one."""
-    kept = (pair for pair in pairs if pair.split == "held" and pair.style != "template")
+    """The held pairs that were written one by one, on the subject."""
+    kept = (pair for pair in pairs if pair.split == "held" and pair.style not in ("template", "outside"))
     return [Asked(pair.question, (), frozenset(pair.right), bool(pair.right)) for pair in kept]
+
+
+def of_outside(pairs: Iterable[Pair]) -> list[Asked]:
+    """The pairs outside the subject, but for those of the test."""
+    return [Asked(pair.question, (), frozenset(), False, OUTSIDE_WEIGHT) for pair in pairs if pair.style == "outside" and pair.split != "test"]
 
 
 def fit(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Weights, progress: Progress = lambda done, total: None) -> Weights:
     """The weights fitted anew; `weights` gives what is not fitted, and all of the judge's where there is none."""
-    fitted = fit_searched(chain, cases, weights, progress)
+    fitted = fit_searched(chain, cases, pairs, weights, progress)
     return fit_judged(chain, cases, pairs, fitted, progress) if chain.judge else fitted
 
 
-def fit_searched(chain: Chain, cases: Sequence[Case], weights: Weights, progress: Progress = lambda done, total: None) -> Weights:
+def fit_searched(chain: Chain, cases: Sequence[Case], pairs: Sequence[Pair], weights: Weights, progress: Progress = lambda done, total: None) -> Weights:
     """`weights` with those of what the searches say fitted anew."""
-    plain = signs(chain, of_cases(cases), None, progress)
+    plain = signs(chain, [*of_cases(cases), *of_outside(pairs)], None, progress)
     ranked = fit_statements(plain.examples)
     weighed, (threshold, before) = fit_enough(plain.examples, WRONGLY_DECLINED, WRONGLY_DECLINED_BEFORE)
     return replace(

@@ -297,9 +297,9 @@ class Measured:
 def measure(
     name: str, chain: Chain, pairs: Sequence[Pair], outside: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Measured:
-    """Asks the questions of `pairs` that were written one by one, and `outside`, which no text answers."""
+    """Asks the questions of `pairs` that were written one by one, and more of those `outside` the subject."""
     near, away, wrong, ranks, odds = [], [], [], [], []
-    asked: list[tuple[str, Pair | None]] = [(pair.question, pair) for pair in pairs if pair.style != "template"]
+    asked: list[tuple[str, Pair | None]] = [(pair.question, None if pair.style == "outside" else pair) for pair in pairs if pair.style != "template"]
     asked += [(question, None) for question in outside]
     for done, (question, pair) in enumerate(asked):
         progress(done, len(asked))

@@ -1,8 +1,8 @@
 """The questions that the judge is trained and measured on, each with the statements that answer it, and the wrong ones mined for it.
 
-`evals/pairs/*.jsonl`: `id`, `question`, `lang`, `style` (`written`, `several`, `template` or `near_miss`), `split` (`train`, `held` or
-`test`, by fact), `right` (labels of the statements that answer it; none in a near miss) and `near` (labels on the same
-matter: neither right nor wrong, and in a near miss what it sounds like).
+`evals/pairs/*.jsonl`: `id`, `question`, `lang`, `style` (`written`, `several`, `template`, `near_miss` or `outside`), `split` (`train`, `held`
+or `test`, by fact), `right` (labels of the statements that answer it; none in a near miss, nor in what is outside the subject) and `near` (labels
+on the same matter: neither right nor wrong, and in a near miss what it sounds like).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Pair(BaseModel):
     id: str = Field(min_length=1)
     question: str = Field(min_length=1)
     lang: Lang
-    style: Literal["written", "several", "template", "near_miss"]
+    style: Literal["written", "several", "template", "near_miss", "outside"]
     split: Split
     right: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
@@ -103,9 +103,10 @@ def load(folder: Path = PAIRS) -> tuple[Pair, ...]:
 
 def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Example]:
     """What the judge learns from: for each question a right statement in its language, now and then one in the other, and wrong ones from
-    among those that the search takes for right: two of the first five and one further down. A near miss gives wrong ones alone: the statement
-    that it sounds like, the first two found and one further down; where the chain has a judge, the two that it takes for right most (Xiong et al.
-    2021, "Approximate nearest neighbor negative contrastive learning") instead of the first two.
+    among those that the search takes for right: two of the first five and one further down. What nothing answers gives wrong ones alone: the statement
+    that a near miss sounds like, the first two found and one further down; where the chain has a judge, the two that it takes for right most (Xiong et al.
+    2021, "Approximate nearest neighbor negative contrastive learning") instead of the first two. What is outside the subject
+    gives all that the judge would read.
 
     Of the statements that carry one of the labels the one that the encoder finds nearest counts, since a fact may be told in two sentences of
     which one answers; of a question that several answer, each a part, the nearest of each label. The others, and those on the same matter, are left out.
@@ -124,12 +125,12 @@ def examples(chain: Chain, pairs: Sequence[Pair], seed: int = 0, progress: Calla
         hits = chain.search(question, vectors, k=DEEP)
         related = {*pair.right, *pair.near}
         nearest = partial(_nearest, chain.library.embedder, vectors[0], told)  # the first view is the question as asked
-        if pair.style == "near_miss":
+        if not pair.right:
             hits = rank(question, hits, chain.library, chain.weights)[:JUDGED]
             if chain.judge:
                 odds = chain.judge.scores(pair.question, [hit.statement.text for hit in hits]).tolist()
                 hits = [hit for _, hit in sorted(zip(odds, hits, strict=True), key=lambda one: -one[0])]
-            sounding = [*hits[:2], *choose.sample(hits[2:], min(1, len(hits[2:])))]
+            sounding = hits if pair.style == "outside" else [*hits[:2], *choose.sample(hits[2:], min(1, len(hits[2:])))]
             wrong = dict.fromkeys([*nearest(pair.near, pair.lang), *(hit.statement.text for hit in sounding)])
             found += [Example(pair.question, statement, 0.0) for statement in wrong]
             continue

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.question import OTHER_LANGUAGE, Names, kind, language, period, understand
+from assistant.question import ANSWERED, OPENING, OTHER_LANGUAGE, Names, kind, language, period, understand
 from assistant.records import Period, Turn
 from corpus.markdown import load
 from tests.conftest import TEXTS
@@ -275,6 +275,17 @@ def test_the_conversation_is_followed_over_several_turns() -> None:
 def test_two_turns_of_one_role_and_empty_ones_do_no_harm() -> None:
     turns = (Turn("user", "Hello."), SCHEME[0], Turn("assistant", ""), Turn("assistant", "A scheme. [1]"), Turn("assistant", "Worth HK$3 billion. [1]"))
     assert "AI Subsidy Scheme" in _standalone("How much is it?", *turns)
+
+
+def test_what_a_message_leans_on_is_looked_for_in_the_last_answer_too_for_less() -> None:
+    turns = (*SCHEME, Turn("user", "What was its first batch?"), Turn("assistant", "Seven projects in October 2024. [1][2] " + "More. " * 99))
+    leaning = understand("Which university had the most in that batch?", turns, NAMES)
+    told = [view for view in leaning.views if "Seven projects in October 2024." in view.text]
+    assert [(view.weight, "[1]" in view.text, view.words_only) for view in told] == [(ANSWERED, False, False)]
+    assert told[0].text.startswith(leaning.asked)
+    assert len(told[0].text) <= len(leaning.asked) + 1 + OPENING
+    fresh = understand("Who runs Cyberport?", turns, NAMES)
+    assert not any("Seven projects" in view.text for view in fresh.views)
 
 
 def test_of_a_long_conversation_the_last_turns_count() -> None:

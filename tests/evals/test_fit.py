@@ -9,7 +9,7 @@ import pytest
 from assistant.chain import Chain
 from assistant.evidence import load_weights
 from evals.cases import Case
-from evals.fit import Example, as_asked, fit, fit_enough, fit_statements, write
+from evals.fit import OUTSIDE_WEIGHT, Example, as_asked, fit, fit_enough, fit_statements, of_outside, of_pairs, write
 from evals.pairs import Pair
 from index.judge import Judge
 from index.library import Library
@@ -54,6 +54,19 @@ def asked(library: Library) -> tuple[list[Case], list[Pair]]:
     ]
     pairs = [Pair(id=f"p{at}", question=one.text[-90:], lang="en", style="written", split="held", right=one.marks) for at, one in enumerate(statements)]
     return cases, [*pairs, Pair(id="n", question="How many toilets has Cyberport?", lang="en", style="near_miss", split="held", near=statements[0].marks)]
+
+
+def test_what_is_outside_the_subject_is_fitted_on_but_for_the_test() -> None:
+    pairs = [
+        Pair(id=f"{style}-{split}", question=f"{style} {split}?", lang="en", style=style, split=split)
+        for style in ("near_miss", "outside")
+        for split in ("train", "held", "test")
+    ]
+    assert [(asked.question, asked.answerable, asked.weight) for asked in of_outside(pairs)] == [
+        ("outside train?", False, OUTSIDE_WEIGHT),
+        ("outside held?", False, OUTSIDE_WEIGHT),
+    ]
+    assert [asked.question for asked in of_pairs(pairs)] == ["near_miss held?"]
 
 
 def test_weights_are_fitted_with_and_without_the_judge_and_read_again(

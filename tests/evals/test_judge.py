@@ -48,13 +48,14 @@ def test_what_is_measured_is_counted_by_kind(library: Library, judge: Judge) -> 
     pairs = [
         Pair(id="a", question="What is the AI Subsidy Scheme?", lang="en", style="written", split="test", right=statement.marks),
         Pair(id="b", question="How many parking spaces has the AI Subsidy Scheme?", lang="en", style="near_miss", split="test", near=statement.marks),
+        Pair(id="d", question="How do I boil rice?", lang="en", style="outside", split="test"),
         Pair(id="c", question="ai subsidy scheme", lang="en", style="template", split="test", right=statement.marks),
     ]
     measured = measure("here", Chain(library, load_weights(library.embedder.name), judge=judge), pairs, ["How do I boil an egg?"])
-    assert measured.near_misses_declined[1] == measured.outside_declined[1] == measured.wrongly_declined[1] == 1
-    assert measured.outside_declined[0] == 1
+    assert measured.near_misses_declined[1] == measured.wrongly_declined[1] == 1
+    assert measured.outside_declined == (2, 2)
     assert len(measured.ranks) == 1
-    assert len(measured.odds) == 3
+    assert len(measured.odds) == 4
 
 
 def test_figures_of_what_was_measured() -> None:

@@ -30,6 +30,7 @@ def test_there_are_enough_questions_and_most_were_written_one_by_one(pairs: tupl
     assert len(test) >= 600
     assert sum(pair.lang == "zh" for pair in test) >= 200
     assert sum(pair.style == "near_miss" for pair in test) >= 200
+    assert sum(pair.style == "outside" for pair in test) >= 200
 
 
 def test_no_fact_nor_its_twin_is_on_two_sides(pairs: tuple[Pair, ...]) -> None:
@@ -51,7 +52,8 @@ def test_no_fact_behind_a_test_case_was_trained_on(pairs: tuple[Pair, ...]) -> N
 
 
 def test_every_question_has_what_its_style_needs(pairs: tuple[Pair, ...]) -> None:
-    assert [pair.id for pair in pairs if bool(pair.right) == (pair.style == "near_miss")] == []
+    assert [pair.id for pair in pairs if bool(pair.right) == (pair.style in ("near_miss", "outside"))] == []
+    assert [pair.id for pair in pairs if pair.style == "outside" and pair.near] == []
     labels = {mark for text in load_texts() for statement in text.statements for mark in statement.marks}
     assert [pair.id for pair in pairs if not {*pair.right, *pair.near} <= labels] == []
 
@@ -82,6 +84,15 @@ def test_of_a_question_that_several_statements_answer_each_is_right(library: Lib
     assert len({example.statement for example in several if example.label == 1}) > len(
         {e.statement for e in one if e.label == 1 and e.statement in told.values()}
     )
+
+
+def test_what_is_outside_the_subject_is_held_against_all_that_the_judge_would_read(library: Library) -> None:
+    chain = Chain(library, load_weights(library.embedder.name))
+    mined = examples(chain, [Pair(id="a", question="How do I boil rice?", lang="en", style="outside", split="train")])
+    asked = chain.understand(Ask("How do I boil rice?"))
+    hits = rank(asked, chain.search(asked, embed(library.embedder, asked.views), k=DEEP), library, chain.weights)[:JUDGED]
+    assert {example.statement for example in mined} == {hit.statement.text for hit in hits}
+    assert {example.label for example in mined} == {0.0}
 
 
 def test_for_a_near_miss_what_the_judge_takes_for_right_is_mined(library: Library, judge: Judge) -> None:
