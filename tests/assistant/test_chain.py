@@ -354,11 +354,12 @@ def test_a_model_that_finds_no_answer_is_believed(writing: Chain, scripted: Mode
     assert answer.text.startswith(NOT_FOUND["en"])
 
 
-def test_a_model_that_finds_no_answer_is_not_believed_where_there_surely_is_one(writing: Chain, scripted: ModelServer, chain: Chain) -> None:
+def test_a_model_that_finds_no_answer_is_not_believed_where_there_surely_is_one(writing: Chain, scripted: ModelServer, judged: Chain) -> None:
     scripted.script(Reply(["NOT FOUND"]))
+    writing.judge = judged.judge
     answer = writing.ask(Ask(SCHEME))
     assert answer.confidence >= SURE
-    assert (answer.mode, answer.text) == ("quotes", chain.ask(Ask(SCHEME)).text)
+    assert (answer.mode, answer.text) == ("quotes", judged.ask(Ask(SCHEME)).text)
 
 
 def test_the_newest_figure_that_a_model_leaves_out_is_quoted_first(writing: Chain, scripted: ModelServer) -> None:
