@@ -32,7 +32,7 @@ from index.search import Filters, Hit, embed
 from index.words import tokens
 
 # Near misses count less by the searches' signs, and the questions outside the subject less than the others: there are more of them than people ask.
-NEAR_MISS_WEIGHT, OUTSIDE_WEIGHT = 0.15, 0.5
+NEAR_MISS_WEIGHT, OUTSIDE_WEIGHT = 0.15, 0.17
 WRONGLY_DECLINED = 0.02
 # With a judge: by the search alone, and by the judge.
 WRONGLY_DECLINED_BEFORE, WRONGLY_DECLINED_JUDGED = 0.003, 0.035

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evals.compare import Comparison
     from evals.corrupt import Tried
     from evals.gate import Line
-    from evals.judge import Measured
+    from evals.judge import Measured, Read
     from evals.load import Served
     from evals.run import Result
     from evals.summary import Row, Summary
@@ -138,8 +138,8 @@ def gate_table(lines: Sequence[Line]) -> Table:
     return table
 
 
-def judge_table(measured: Sequence[Measured]) -> Table:
-    """What is declined and what is found, each way of judging a column."""
+def judge_table(measured: Sequence[Measured], made_up: Read) -> Table:
+    """What is declined and what is found, each way of judging a column; `made_up` is what the judge alone reads."""
     table = _table("Judge: test questions written one by one", "figure", *(one.name for one in measured))
     for name in ("near_misses_declined", "outside_declined", "wrongly_declined"):
         shares = [getattr(one, name) for one in measured]
@@ -149,6 +149,9 @@ def judge_table(measured: Sequence[Measured]) -> Table:
     table.add_row("expected calibration error", *(f"{one.calibration_error:.3f}" for one in measured))
     for coverage in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
         table.add_row(f"risk at coverage {coverage:.0%}", *(_share(one.risk(coverage)) for one in measured))
+    table.add_section()
+    table.add_row("made-up statements: the right one first of four", f"{made_up.first[0]}/{made_up.first[1]}  {_interval(*wilson(*made_up.first))}")
+    table.add_row("the same: answered told from near misses (AUC)", f"{made_up.told_apart:.3f}")
     return table
 
 

@@ -168,6 +168,7 @@ def eval_judge(
     from assistant.errors import BadInput
     from assistant.settings import load
     from evals import cases, judge, pairs, report
+    from index.judge import Judge
 
     if train and further:
         raise BadInput("--train and --further were both given.", "Give one: --train begins anew, --further goes on from the present weights.")
@@ -185,7 +186,8 @@ def eval_judge(
     for name, chain in (("with the judge", judged), ("without it", parts.chain)):
         with bar(f"Asking {name}") as asking:
             measured.append(judge.measure(name, chain, [pair for pair in questions if pair.split == "test"], outside, asking))
-    out.print(report.judge_table(measured), soft_wrap=False)
+    made_up = judge.read(Judge(), pairs.load_reading("test"))
+    out.print(report.judge_table(measured, made_up), soft_wrap=False)
 
 
 @evaluate.command("verify")

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 from assistant.chain import Chain
 from assistant.evidence import load_weights
 from evals import judge as training
-from evals.judge import LAYERS, Course, Measured, average, base, measure, quantise, train
-from evals.pairs import Example, Pair
+from evals.judge import LAYERS, Course, Measured, average, base, measure, quantise, read, train
+from evals.pairs import Example, Group, Pair, Said
 from index import e5
 from index.judge import Judge, seal
 from index.library import Library
@@ -56,6 +56,18 @@ def test_what_is_measured_is_counted_by_kind(library: Library, judge: Judge) -> 
     assert measured.outside_declined == (2, 2)
     assert len(measured.ranks) == 1
     assert len(measured.odds) == 4
+
+
+def test_made_up_statements_are_read_and_ranked(judge: Judge) -> None:
+    budget = Said(text="The Orlane fund holds 40 million crowns.", asked=("How much money is in the Orlane fund?",), missed=("Who runs the Orlane fund?",))
+    street = Said(text="The harbour office is on Pell Street.", asked=("Which street is the harbour office on?",), missed=("When was Pell Street paved?",))
+    found = read(judge, [Group(statements=(budget, street))])
+    assert found.first == (2, 2)
+    scores = {
+        question: float(judge.scores(question, [budget.text, street.text]).max()) for said in (budget, street) for question in (*said.asked, *said.missed)
+    }
+    above = [scores[asked] > scores[missed] for asked in (*budget.asked, *street.asked) for missed in (*budget.missed, *street.missed)]
+    assert found.told_apart == sum(above) / 4
 
 
 def test_figures_of_what_was_measured() -> None:

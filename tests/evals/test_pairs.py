@@ -12,7 +12,7 @@ from assistant.evidence import JUDGED, load_weights, rank
 from corpus.markdown import load as load_texts
 from evals.cases import SETS
 from evals.cases import load as load_cases
-from evals.pairs import DEEP, Pair, examples, load
+from evals.pairs import DEEP, SOUNDING, Example, Group, Pair, Said, examples, load, load_reading, reading
 from index.judge import Judge
 from index.library import Library
 from index.search import embed
@@ -86,13 +86,55 @@ def test_of_a_question_that_several_statements_answer_each_is_right(library: Lib
     )
 
 
-def test_what_is_outside_the_subject_is_held_against_all_that_the_judge_would_read(library: Library) -> None:
+def test_what_is_outside_the_subject_is_held_against_the_first_that_the_judge_would_read(library: Library) -> None:
     chain = Chain(library, load_weights(library.embedder.name))
     mined = examples(chain, [Pair(id="a", question="How do I boil rice?", lang="en", style="outside", split="train")])
     asked = chain.understand(Ask("How do I boil rice?"))
-    hits = rank(asked, chain.search(asked, embed(library.embedder, asked.views), k=DEEP), library, chain.weights)[:JUDGED]
-    assert {example.statement for example in mined} == {hit.statement.text for hit in hits}
+    hits = rank(asked, chain.search(asked, embed(library.embedder, asked.views), k=DEEP), library, chain.weights)[:SOUNDING]
+    assert {hit.statement.text for hit in hits} <= {example.statement for example in mined}
     assert {example.label for example in mined} == {0.0}
+
+
+def test_some_is_read_across_languages_right_and_wrong(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evals.pairs.ACROSS", 100)
+    chain = Chain(library, load_weights(library.embedder.name))
+    statement = next(text for text in library.texts.values() if text.lang == "en" and not text.own).statements[0]
+    asked = Pair(id="a", question=f"Tell me: {statement.text}", lang="en", style="written", split="train", right=statement.marks)
+    mined = examples(chain, [asked])
+    chinese = {one.text: set(one.marks) for text in library.texts.values() if text.lang == "zh" for one in text.statements}
+    across = [(example.label, bool(chinese[example.statement] & set(statement.marks))) for example in mined if example.statement in chinese]
+    assert (1.0, True) in across
+    assert (0.0, False) in across
+    assert {(1.0, False)}.isdisjoint(across)
+
+
+def test_made_up_statements_are_read_beside_others_of_their_group() -> None:
+    group = Group(statements=(Said(text="A opened.", asked=("When?",), missed=("Who?",)), Said(text="B closed.", asked=("B?",), missed=("C?",))))
+    found = reading([group])
+    assert [example for example in found if example.label] == [Example("When?", "A opened.", 1.0), Example("B?", "B closed.", 1.0)]
+    assert {(example.question, example.statement) for example in found if not example.label} == {
+        ("When?", "B closed."),
+        ("Who?", "A opened."),
+        ("Who?", "B closed."),
+        ("B?", "A opened."),
+        ("C?", "B closed."),
+        ("C?", "A opened."),
+    }
+
+
+def test_no_question_about_made_up_statements_is_asked_twice_and_none_of_the_test_is_trained_on() -> None:
+    groups = [*load_reading("train"), *load_reading("test")]
+    asked = [question for group in groups for said in group.statements for question in (*said.asked, *said.missed)]
+    assert len(asked) > 10_000
+    assert len(asked) == len(set(asked))
+    told = [said.text for group in groups for said in group.statements]
+    assert len(told) == len(set(told))
+
+
+def test_a_line_that_is_no_group_is_named(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text('{"statements": [{"text": "A opened.", "asked": [], "missed": ["Why?"]}]}\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"test\.jsonl:1: .*asked"):
+        load_reading("test", tmp_path)
 
 
 def test_for_a_near_miss_what_the_judge_takes_for_right_is_mined(library: Library, judge: Judge) -> None:
